@@ -1,0 +1,41 @@
+//! The whole first form as one table: who, verb, path, effect.
+
+use super::*;
+
+fn path(text: &str) -> LogicalPath {
+    text.parse().expect("a valid path")
+}
+
+fn token(verbs: &str, under: &str) -> Principal {
+    let id = "01890000000070008000000000000000".parse().expect("an id");
+    Principal::Token { id, name: "t".into(), verbs: verbs.parse().expect("verbs"), path: path(under) }
+}
+
+#[test]
+fn every_kind_of_caller_gets_what_it_was_given_and_no_more() {
+    let policy = Policy::new(vec![
+        AnonymousGrant { path: path("/open"), verbs: "list,stat,read".parse().expect("verbs") },
+        AnonymousGrant { path: path("/open/closed"), verbs: VerbSet::default() },
+    ]);
+    use Effect::{Allow, Authenticate, Refuse};
+    let table = [
+        (Principal::Anonymous, Verb::Read, "/open/x", Allow),
+        (Principal::Anonymous, Verb::Create, "/open/x", Authenticate),
+        (Principal::Anonymous, Verb::Admin, "/open", Authenticate),
+        (Principal::Anonymous, Verb::Read, "/opened", Authenticate),
+        (Principal::Anonymous, Verb::Read, "/open/closed/x", Authenticate),
+        (Principal::Anonymous, Verb::Read, "/", Authenticate),
+        (token("read", "/a"), Verb::Read, "/a/x", Allow),
+        (token("read", "/a"), Verb::Create, "/a/x", Refuse),
+        (token("read", "/a"), Verb::Read, "/ab", Refuse),
+        (token("read", "/a"), Verb::Admin, "/a", Refuse),
+        (token("admin", "/a"), Verb::Admin, "/", Allow),
+        (token("admin", "/a"), Verb::Read, "/a", Refuse),
+        (Principal::Host, Verb::Delete, "/", Allow),
+    ];
+    for (who, verb, at, effect) in table {
+        let decision = policy.decide(Ask { who: &who, verb, path: &path(at), bytes: None });
+        assert_eq!(decision.effect, effect, "{who} {verb} {at}: {}", decision.reason);
+        assert!(!decision.reason.is_empty() && !decision.rule.is_empty());
+    }
+}

@@ -1,0 +1,25 @@
+//! The words of Portolan: what the other rooms speak in.
+//!
+//! Nothing here reads a clock, a file, a socket or a random number, and nothing decides. A word can be parsed,
+//! printed, compared and added; that is all.
+
+mod digest;
+mod id;
+mod instant;
+mod path;
+mod principal;
+mod problem;
+mod quantity;
+mod verb;
+
+pub use digest::{Algorithm, Digest, DigestSet, InvalidDigest};
+pub use id::{StagedId, TokenId, UploadId};
+pub use instant::Timestamp;
+pub use path::{InvalidPath, LogicalPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
+pub use principal::Principal;
+pub use problem::{Blame, Problem, Retry};
+pub use quantity::{ByteSize, InvalidQuantity, Rate, Span};
+pub use verb::{InvalidVerb, Verb, VerbSet};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! What the words promise, one test per promise.
+
+use super::*;
+use std::time::Duration;
+
+#[test]
+fn paths_are_normalised_and_never_leave_the_root() {
+    let path = |text: &str| LogicalPath::from_url_path(text).map(|p| p.to_string());
+    assert_eq!(path("/a//b/"), Ok("/a/b".into()));
+    assert_eq!(path("//"), Ok("/".into()));
+    assert_eq!(path("/a%20b/%C3%A9"), Ok("/a b/é".into()));
+    assert_eq!(path("/a/../b"), Err(InvalidPath::ParentSegment));
+    assert_eq!(path("/a/%2e%2E/b"), Err(InvalidPath::ParentSegment));
+    assert_eq!(path("/a/./b"), Err(InvalidPath::DotSegment));
+    assert_eq!(path("/a%00"), Err(InvalidPath::ControlCharacter));
+    assert_eq!(path("/a%0ab"), Err(InvalidPath::ControlCharacter));
+    assert_eq!(path("/a%2fb"), Err(InvalidPath::EscapedSlash));
+    assert_eq!(path("/a%FFb"), Err(InvalidPath::NotUtf8));
+    assert_eq!(path("a"), Err(InvalidPath::NotAbsolute));
+    assert_eq!(path(&format!("/{}", "x".repeat(256))), Err(InvalidPath::LongSegment));
+    assert_eq!(path(&"/xy".repeat(1_025)), Err(InvalidPath::LongPath));
+    assert!(path(&format!("/{}", "x".repeat(255))).is_ok());
+}
+
+#[test]
+fn url_paths_round_trip() {
+    for text in ["/", "/a b", "/100%", "/a+b", "/é/ü", "/a#b?c", "/[x]", "/a;b=c,d"] {
+        let path: LogicalPath = text.parse().expect("a valid path");
+        assert_eq!(LogicalPath::from_url_path(&path.to_url_path()), Ok(path));
+    }
+}
+
+#[test]
+fn being_within_goes_by_whole_names() {
+    let path = |text: &str| text.parse::<LogicalPath>().expect("a valid path");
+    assert!(path("/foo/bar/x").is_within(&path("/foo/bar")));
+    assert!(path("/foo/bar").is_within(&path("/foo/bar")));
+    assert!(!path("/foo/bargain").is_within(&path("/foo/bar")));
+    assert!(path("/foo").is_within(&LogicalPath::root()));
+    assert_eq!(path("/a/b/c").rebase(&path("/a"), &path("/x/y")), Some(path("/x/y/b/c")));
+    assert_eq!(path("/a").rebase(&path("/a"), &path("/x")), Some(path("/x")));
+    assert_eq!(path("/a").rebase(&LogicalPath::root(), &path("/x")), Some(path("/x/a")));
+    assert_eq!(path("/x/a").rebase(&path("/x"), &LogicalPath::root()), Some(path("/a")));
+    assert_eq!(path("/ab").rebase(&path("/a"), &path("/x")), None);
+    assert_eq!(path("/a/b").parent(), Some(path("/a")));
+    assert_eq!(path("/a").parent(), Some(LogicalPath::root()));
+    assert_eq!(LogicalPath::root().parent(), None);
+}
+
+#[test]
+fn digests_are_read_in_every_spelling_of_the_field() {
+    assert_eq!("ADLER32".parse(), Ok(Algorithm::Adler32));
+    assert_eq!("adler".parse(), Ok(Algorithm::Adler32));
+    assert_eq!("SHA-256".parse(), Ok(Algorithm::Sha256));
+    assert!("sha-3".parse::<Algorithm>().is_err());
+    let short = Digest::from_hex(Algorithm::Adler32, "1A2b").expect("a short value");
+    assert_eq!(short.to_hex(), "00001a2b");
+    assert_eq!(Digest::from_base64(Algorithm::Adler32, &short.to_base64()), Ok(short));
+    for bad in ["", "123456789", "xyz", "+1234567", "é2345678"] {
+        assert!(Digest::from_hex(Algorithm::Adler32, bad).is_err(), "{bad}");
+    }
+    assert!(Digest::from_hex(Algorithm::Md5, "00").is_err());
+    let set: DigestSet = "sha-256:00000000000000000000000000000000000000000000000000000000000000ff,adler32:1"
+        .parse()
+        .expect("two digests");
+    assert!(set.to_string().starts_with("adler32:00000001,sha-256:"));
+    assert_eq!(set.to_string().parse(), Ok(set));
+}
+
+#[test]
+fn a_contradiction_needs_the_same_algorithm_on_both_sides() {
+    let set = |text: &str| text.parse::<DigestSet>().expect("digests");
+    assert_eq!(set("adler32:1").contradiction(&set("crc32c:2")), None);
+    assert_eq!(set("adler32:1").contradiction(&set("adler32:1")), None);
+    assert!(set("adler32:1,crc32c:3").contradiction(&set("crc32c:2")).is_some());
+}
+
+#[test]
+fn quantities_need_their_unit() {
+    assert_eq!("20 MB".parse(), Ok(ByteSize(20_000_000)));
+    assert_eq!("1.5GiB".parse(), Ok(ByteSize(1_610_612_736)));
+    assert_eq!("110 ms".parse(), Ok(Span(Duration::from_millis(110))));
+    assert_eq!("10Gbit/s".parse(), Ok(Rate(10_000_000_000)));
+    assert!(matches!("20".parse::<ByteSize>(), Err(InvalidQuantity::NoUnit { .. })));
+    assert!(matches!("20 Mb".parse::<ByteSize>(), Err(InvalidQuantity::UnknownUnit { .. })));
+    assert!(matches!("fast".parse::<Rate>(), Err(InvalidQuantity::NoNumber(_))));
+    assert!(matches!("99999999 PB".parse::<ByteSize>(), Err(InvalidQuantity::TooLarge(_))));
+    assert_eq!(ByteSize(20_000_000).to_string(), "20 MB");
+    assert_eq!(ByteSize(1_234_567).to_string(), "1.23 MB");
+    assert_eq!(ByteSize(0).to_string(), "0 B");
+    assert_eq!(Span(Duration::from_secs(90)).to_string(), "1.50 min");
+}
+
+#[test]
+fn http_dates_are_read_in_all_three_forms_and_written_in_one() {
+    let instant = Timestamp::from_seconds(784_111_777);
+    assert_eq!(instant.to_http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+    for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+        assert_eq!(Timestamp::from_http_date(text), Some(instant), "{text}");
+    }
+    assert_eq!(Timestamp::from_http_date("yesterday"), None);
+    assert_eq!(instant.to_string(), "1994-11-06T08:49:37Z");
+}
+
+#[test]
+fn verbs_round_trip() {
+    let set: VerbSet = "list, read".parse().expect("verbs");
+    assert!(set.contains(Verb::Read) && !set.contains(Verb::Delete));
+    assert_eq!(set.to_string(), "list,read");
+    assert!("reed".parse::<VerbSet>().is_err());
+}
