@@ -1,1 +1,27 @@
-//! x
+//! The only crate that opens a socket: listeners, TLS, HTTP plumbing, client connections, what the kernel knows of a
+//! connection. It never knows what a job or a test is: it moves bytes and tells how that went.
+//!
+//! Server: [`listen`], then [`serve`] with a [`Handler`], [`ServeSettings`] and a [`Drain`]. Client: [`client::Client`].
+//! Call [`install_crypto_provider`] first in `main` and in each test that touches TLS.
+
+mod body;
+pub mod certificate;
+pub mod client;
+mod drain;
+mod peer;
+mod request;
+mod serve;
+mod tcp_info;
+
+pub use body::{Body, BodyEnd, FileSlice, Part};
+pub use drain::{Drain, Drained, Totals};
+pub use peer::{ConnectionFacts, Peer, TlsFacts};
+pub use request::{BodyError, RequestBody};
+pub use serve::{Handler, ServeSettings, handler_fn, listen, serve};
+pub use tcp_info::{TcpInfo, tcp_info};
+
+/// Makes ring the one provider of cryptography in this process. Calling it again does no harm.
+pub fn install_crypto_provider() {
+    // An error only says that a provider is there already, which is what we want.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -1,0 +1,67 @@
+//! The orderly end: no new connections, running requests finish, and at last the rest is cut.
+
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A handle by which [`crate::serve`] is told to end; clones are the same handle. It also carries the listener's counters.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    begun: Arc<watch::Sender<bool>>,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drain {
+    /// A handle not yet draining.
+    pub fn new() -> Self {
+        Self { begun: Arc::new(watch::Sender::new(false)) }
+    }
+
+    /// Begins draining. Calling it again does nothing.
+    pub fn begin(&self) {
+        self.begun.send_replace(true);
+    }
+
+    /// Whether draining has begun.
+    pub fn is_draining(&self) -> bool {
+        *self.begun.borrow()
+    }
+
+    /// Returns when draining has begun.
+    pub async fn begun(&self) {
+        let mut watched = self.begun.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = watched.wait_for(|begun| *begun).await;
+    }
+
+    /// Counters of all listeners that serve with this handle.
+    pub fn totals(&self) -> Totals {
+        Totals::default()
+    }
+}
+
+/// How a listener ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Drained {
+    /// Connections that ended by themselves after draining began.
+    pub finished: u64,
+    /// Connections that were cut when the time was over.
+    pub cut: u64,
+}
+
+/// Counters since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// Connections open now.
+    pub open_connections: u64,
+    /// Connections accepted.
+    pub accepted_connections: u64,
+    /// Bytes received, TLS and heads included, of connections open and closed.
+    pub received_bytes: u64,
+    /// Bytes sent, likewise.
+    pub sent_bytes: u64,
+}
