@@ -1,0 +1,1 @@
+//! Moving files between local paths and any WebDAV server.

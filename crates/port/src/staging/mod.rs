@@ -1,0 +1,1 @@
+//! The staging area: where bytes land, are digested on the way, and wait to be published.
