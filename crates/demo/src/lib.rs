@@ -5,7 +5,9 @@
 //! processes, the connections are HTTPS, and the transfers are those of `portolan cp`.
 
 pub mod fits;
+pub mod limits;
 pub mod night;
+pub mod ports;
 
 #[cfg(test)]
 mod tests;
