@@ -1,0 +1,107 @@
+//! XRootD with HTTPS, from a private configuration, in a network namespace of its own: it listens on every address.
+
+use crate::authority::{Authority, give_to};
+use crate::netns::Netns;
+use crate::run::Run;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// In a namespace of its own, no port is taken.
+const PORT: u16 = 11_443;
+
+/// A running XRootD; killed when dropped.
+pub struct Xrootd {
+    child: Child,
+    netns: Netns,
+    folder: TempDir,
+    /// Who vouches for it.
+    pub authority: Authority,
+}
+
+impl Xrootd {
+    /// Starts one that exports `/data` to anybody.
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("portolan-xrootd-").tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let authority = Authority::make(&folder.path().join("tls"));
+        let (certificate, key) = authority.host();
+        // It refuses a key that others may read, or that is another user's.
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
+        fs::create_dir_all(folder.path().join("root/data")).unwrap();
+        let path = folder.path().display();
+        let settings = format!(
+            "all.export /data\noss.localroot {path}/root\nall.adminpath {path}/admin\nall.pidpath {path}/run\n\
+             xrd.port 11453\nxrd.tls {} {}\nxrd.tlsca certdir {}\nxrd.protocol XrdHttp:{PORT} libXrdHttp.so\n\
+             xrootd.chksum max 2 adler32 crc32 md5\nxrootd.seclib libXrdSec.so\nsec.protocol unix\n",
+            certificate.display(),
+            key.display(),
+            authority.hashed().display(),
+        );
+        fs::write(folder.path().join("xrootd.cfg"), settings).unwrap();
+        give_to("xrootd", folder.path());
+        let netns = Netns::new();
+        let child = Command::new(netns.prefix()[0])
+            .args(&netns.prefix()[1..])
+            .arg("xrootd")
+            .arg("-l")
+            .arg(folder.path().join("log"))
+            .arg("-c")
+            .arg(folder.path().join("xrootd.cfg"))
+            .args(["-R", "xrootd", "-n", "A"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut xrootd = Self { child, netns, folder, authority };
+        xrootd.wait();
+        xrootd
+    }
+
+    fn wait(&mut self) {
+        let started = Instant::now();
+        let probe = |netns: &Netns| {
+            let url = format!("http://127.0.0.1:{PORT}/data/");
+            netns.run("curl").args(["-s", "-o", "/dev/null", "--max-time", "5", &url]).finish().code == Some(0)
+        };
+        while !probe(&self.netns) {
+            let ended = self.child.try_wait().unwrap();
+            let late = started.elapsed() > Duration::from_secs(30);
+            // The instance's name becomes a folder of the log's path.
+            let log = || fs::read_to_string(self.folder.path().join("A/log")).unwrap_or_default();
+            assert!(ended.is_none() && !late, "xrootd does not listen ({ended:?}):\n{}", log());
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// `https://localhost:PORT` and a path, inside its namespace.
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{PORT}{path}")
+    }
+
+    /// Where its files lie.
+    pub fn root(&self) -> PathBuf {
+        self.folder.path().join("root")
+    }
+
+    /// Our own client, inside its namespace and trusting it.
+    pub fn client(&self) -> Run {
+        self.netns
+            .run(crate::port::program())
+            .within(self.folder.path())
+            .env("SSL_CERT_FILE", self.authority.certificate())
+    }
+}
+
+impl Drop for Xrootd {
+    fn drop(&mut self) {
+        // `ip netns exec` becomes the program that it starts, so this is xrootd's own process.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
