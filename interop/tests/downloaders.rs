@@ -44,18 +44,20 @@ fn wget_fetches_and_goes_on_where_it_stopped() {
 
 #[test]
 fn cadaver_puts_lists_copies_moves_locks_and_removes() {
-    if !needs(&[("cadaver", "cadaver")]) {
+    if !needs(&[("cadaver", "cadaver"), ("script", "bsdutils")]) {
         return;
     }
     let port = Port::start();
     let content = bytes(3, 100_000);
     fs::write(port.folder().join("local"), &content).unwrap();
-    // It takes user and password from ~/.netrc, and asks whether to trust an authority that it does not know.
+    // It takes user and password from ~/.netrc, and on a terminal (which script(1) makes) it asks whether to trust an
+    // authority that it does not know.
     let netrc = format!("machine localhost login anyone password {}\n", port.token);
     fs::write(port.folder().join(".netrc"), netrc).unwrap();
     let session = "y\nput local f\nls\nmkcol night\ncopy f night/g\nmove night/g night/h\nlock f\nunlock f\npropget f\n\
                    get night/h back\ndelete f\nrmcol night\nquit\n";
-    let cadaver = Run::new("cadaver").within(port.folder()).arg(port.url("/data/")).input(session).succeed();
+    let line = format!("cadaver {}", port.url("/data/"));
+    let cadaver = Run::new("script").within(port.folder()).args(["-qec", &line, "/dev/null"]).input(session).succeed();
     let text = cadaver.text();
     assert!(!text.contains("failed"), "{cadaver}");
     assert_eq!(sha256(&fs::read(port.folder().join("back")).unwrap()), sha256(&content), "{cadaver}");
