@@ -1,12 +1,16 @@
 //! The orderly end: no new connections, running requests finish, and at last the rest is cut.
 
+use crate::peer::Sums;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::watch;
 
-/// A handle by which [`crate::serve`] is told to end; clones are the same handle. It also carries the listener's counters.
+/// A handle by which [`crate::serve`] is told to end; clones are the same handle. It also carries the counters of all
+/// listeners that serve with it.
 #[derive(Clone, Debug)]
 pub struct Drain {
     begun: Arc<watch::Sender<bool>>,
+    sums: Arc<Sums>,
 }
 
 impl Default for Drain {
@@ -18,7 +22,7 @@ impl Default for Drain {
 impl Drain {
     /// A handle not yet draining.
     pub fn new() -> Self {
-        Self { begun: Arc::new(watch::Sender::new(false)) }
+        Self { begun: Arc::new(watch::Sender::new(false)), sums: Arc::default() }
     }
 
     /// Begins draining. Calling it again does nothing.
@@ -38,9 +42,23 @@ impl Drain {
         let _ = watched.wait_for(|begun| *begun).await;
     }
 
+    /// The connections open now, of all listeners that serve with this handle.
+    pub fn open_connections(&self) -> u64 {
+        self.sums.open.load(Relaxed)
+    }
+
     /// Counters of all listeners that serve with this handle.
     pub fn totals(&self) -> Totals {
-        Totals::default()
+        Totals {
+            open_connections: self.open_connections(),
+            accepted_connections: self.sums.accepted.load(Relaxed),
+            received_bytes: self.sums.received_bytes.load(Relaxed),
+            sent_bytes: self.sums.sent_bytes.load(Relaxed),
+        }
+    }
+
+    pub(crate) fn sums(&self) -> &Arc<Sums> {
+        &self.sums
     }
 }
 

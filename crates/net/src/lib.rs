@@ -8,16 +8,24 @@ mod body;
 pub mod certificate;
 pub mod client;
 mod drain;
+mod file_read;
+mod lent;
 mod peer;
+mod pool;
 mod request;
 mod serve;
+mod settings;
+mod socket;
 mod tcp_info;
+mod tls;
+mod wire;
 
 pub use body::{Body, BodyEnd, FileSlice, Part};
 pub use drain::{Drain, Drained, Totals};
 pub use peer::{ConnectionFacts, Peer, TlsFacts};
-pub use request::{BodyError, RequestBody};
-pub use serve::{Handler, ServeSettings, handler_fn, listen, serve};
+pub use request::{BodyError, NetworkBody, RequestBody};
+pub use serve::{Handler, handler_fn, listen, serve};
+pub use settings::ServeSettings;
 pub use tcp_info::{TcpInfo, tcp_info};
 
 /// Makes ring the one provider of cryptography in this process. Calling it again does no harm.

@@ -3,17 +3,46 @@
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
+use hyper::body::Incoming;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use terms::{Blame, Problem, Retry};
+use tokio::time::{Instant, Sleep};
 
 /// The body of a request: from the network, or from memory in tests and internal calls.
 #[derive(Debug)]
 pub enum RequestBody {
     /// As it arrives.
-    Network(hyper::body::Incoming),
+    Network(NetworkBody),
     /// All there already.
     Memory(Full<Bytes>),
+}
+
+/// A body as it arrives, given up when its sender stalls.
+#[derive(Debug)]
+pub struct NetworkBody {
+    incoming: Incoming,
+    stall_timeout: Option<Duration>,
+    /// Runs from the first wait on; set anew by each wait.
+    stalled: Option<Pin<Box<Sleep>>>,
+    arrived: bool,
+}
+
+impl NetworkBody {
+    pub(crate) fn new(incoming: Incoming, stall_timeout: Option<Duration>) -> Self {
+        Self { incoming, stall_timeout, stalled: None, arrived: true }
+    }
+
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
+        let Some(span) = self.stall_timeout else { return Poll::Pending };
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(span)));
+        if std::mem::take(&mut self.arrived) {
+            stalled.as_mut().reset(Instant::now() + span);
+        }
+        stalled.as_mut().poll(cx).map(|()| BodyError::Stalled(span))
+    }
 }
 
 impl RequestBody {
@@ -23,9 +52,15 @@ impl RequestBody {
     }
 }
 
-impl From<hyper::body::Incoming> for RequestBody {
-    fn from(incoming: hyper::body::Incoming) -> Self {
-        Self::Network(incoming)
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl From<Incoming> for RequestBody {
+    fn from(incoming: Incoming) -> Self {
+        Self::Network(NetworkBody::new(incoming, None))
     }
 }
 
@@ -41,21 +76,27 @@ impl HttpBody for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Network(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::from),
+            Self::Network(body) => match Pin::new(&mut body.incoming).poll_frame(cx) {
+                Poll::Ready(frame) => {
+                    body.arrived = true;
+                    Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
+                }
+                Poll::Pending => body.poll_stalled(cx).map(|error| Some(Err(error))),
+            },
             Self::Memory(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Network(body) => body.is_end_stream(),
+            Self::Network(body) => body.incoming.is_end_stream(),
             Self::Memory(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Network(body) => body.size_hint(),
+            Self::Network(body) => body.incoming.size_hint(),
             Self::Memory(body) => body.size_hint(),
         }
     }
@@ -68,8 +109,8 @@ pub enum BodyError {
     #[error("the sender closed the connection before the body was complete")]
     Incomplete(#[source] hyper::Error),
     /// The sender sent nothing for too long.
-    #[error("the sender sent nothing for {0:?}")]
-    Stalled(std::time::Duration),
+    #[error("the sender sent nothing for {} s", .0.as_secs())]
+    Stalled(Duration),
     /// What came is not HTTP.
     #[error("the body is not framed as HTTP demands")]
     Malformed(#[source] hyper::Error),
@@ -77,7 +118,12 @@ pub enum BodyError {
 
 impl From<hyper::Error> for BodyError {
     fn from(error: hyper::Error) -> Self {
-        if error.is_parse() { Self::Malformed(error) } else { Self::Incomplete(error) }
+        // What the chunk decoder refuses arrives as an error of the body with an "invalid" cause.
+        let invalid =
+            std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<std::io::Error>()).is_some_and(
+                |cause| matches!(cause.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData),
+            );
+        if error.is_parse() || invalid { Self::Malformed(error) } else { Self::Incomplete(error) }
     }
 }
 
@@ -96,7 +142,10 @@ impl BodyError {
             detail: format!("While the body of the request was read, {self}."),
             blame,
             retry,
-            next: "Send the request again, whole.".to_owned(),
+            next: match self {
+                Self::Malformed(_) => "Correct the program that sent it.".to_owned(),
+                _ => "Send the request again, whole.".to_owned(),
+            },
         }
     }
 }

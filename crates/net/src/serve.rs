@@ -1,13 +1,29 @@
 //! The listener and its connections.
 
-use crate::{Body, Drain, Drained, RequestBody};
-use http::{Request, Response};
+use crate::lent::Lent;
+use crate::peer::{ConnectionFacts, Meter, Peer};
+use crate::request::NetworkBody;
+use crate::socket::Socket;
+use crate::tls::TlsStream;
+use crate::wire::Wire;
+use crate::{Body, Drain, Drained, RequestBody, ServeSettings};
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 /// Answers requests. It must answer every request; failures are responses too.
 pub trait Handler: Send + Sync + 'static {
@@ -42,32 +58,253 @@ where
     }
 }
 
-/// How connections are served. Every bound names its cost.
-#[derive(Clone, Debug)]
-pub struct ServeSettings {
-    /// TLS for every connection of this listener; `None` serves plain HTTP.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// How long draining waits for running requests before it cuts them.
-    pub drain_deadline: Duration,
-    /// Connections open at once; more wait in the kernel's queue.
-    pub connections_max: usize,
+/// Opens a listening socket. A restart may take the address while old connections linger; an IPv6 wildcard also takes
+/// IPv4. `backlog` connections wait in the kernel, 300 bytes each.
+pub fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
 }
 
-impl Default for ServeSettings {
-    fn default() -> Self {
-        Self { tls: None, drain_deadline: Duration::from_secs(30), connections_max: 10_000 }
+/// Serves until `drain` begins and all connections have ended, or its deadline has passed; then the rest is cut.
+/// Failures of single connections are logged and never end it.
+pub async fn serve<H: Handler>(listener: TcpListener, settings: ServeSettings, handler: H, drain: Drain) -> Drained {
+    let room = Arc::new(Semaphore::new(settings.connections_max.min(Semaphore::MAX_PERMITS)));
+    let deadline = settings.drain_deadline;
+    let host = Arc::new(Host { settings, handler: Arc::new(handler), drain });
+    let mut connections = JoinSet::new();
+    let mut begun = pin!(host.drain.begun());
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut begun => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            (stream, address, permit) = accept(&listener, &room) => {
+                let sums = host.drain.sums();
+                sums.accepted.fetch_add(1, Relaxed);
+                sums.open.fetch_add(1, Relaxed);
+                connections.spawn(Arc::clone(&host).connection(stream, address, Open { drain: host.drain.clone(), _permit: permit }));
+            }
+        }
+    }
+    drop(listener);
+    end(connections, deadline).await
+}
+
+async fn end(mut connections: JoinSet<()>, deadline: Duration) -> Drained {
+    let mut drained = Drained::default();
+    let mut over = pin!(tokio::time::sleep(deadline));
+    loop {
+        tokio::select! {
+            ended = connections.join_next() => match ended {
+                Some(_) => drained.finished += 1,
+                None => return drained,
+            },
+            () = &mut over => {
+                drained.cut = connections.len() as u64;
+                connections.shutdown().await;
+                return drained;
+            }
+        }
     }
 }
 
-/// Opens a listening socket.
-pub fn listen(address: SocketAddr, _backlog: u32) -> io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
+/// How long accepting pauses when the process or the system is out of descriptors or memory: some connection must end
+/// first, and asking again at once would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    loop {
+        let Ok(permit) = Arc::clone(room).acquire_owned().await else {
+            // The semaphore is never closed.
+            std::future::pending::<()>().await;
+            continue;
+        };
+        match listener.accept().await {
+            Ok((stream, address)) => return (stream, address, permit),
+            // The peer was gone before we took it: nothing is wrong here.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted; trying again shortly");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
 }
 
-/// Serves until `drain` begins and all connections have ended, or its deadline has passed.
-pub async fn serve<H: Handler>(_listener: TcpListener, _settings: ServeSettings, _handler: H, drain: Drain) -> Drained {
-    drain.begun().await;
-    Drained::default()
+/// Counts a connection as open as long as it lives.
+struct Open {
+    drain: Drain,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.drain.sums().open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What all connections of a listener share.
+struct Host<H> {
+    settings: ServeSettings,
+    handler: Arc<H>,
+    drain: Drain,
+}
+
+/// What all requests of a connection share.
+struct Session<H> {
+    handler: Arc<H>,
+    peer: Peer,
+    facts: ConnectionFacts,
+    /// For plain connections.
+    lent: Option<Arc<Lent>>,
+    stall_timeout: Duration,
+}
+
+impl<H: Handler> Host<H> {
+    async fn connection(self: Arc<Self>, stream: TcpStream, address: SocketAddr, open: Open) {
+        if let Err(error) = self.serve_connection(stream, address).await {
+            tracing::debug!(%address, error = %Chain(&*error), "a connection ended early");
+        }
+        drop(open);
+    }
+
+    async fn serve_connection(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        stream.set_nodelay(true)?;
+        // Gives up peers that take nothing any more, also those that keep their window shut.
+        socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.settings.stall_timeout))?;
+        let local = stream.local_addr()?;
+        let stream = Arc::new(stream);
+        let meter = Meter::new(&stream, Some(self.drain.sums().clone()));
+        let facts = ConnectionFacts(meter.clone());
+        let mut socket = Socket::new(stream, meter);
+        let mut peer = Peer { address, local, tls: None };
+        if let Some(config) = &self.settings.tls {
+            let session = rustls::ServerConnection::new(config.clone())?;
+            let handshake = TlsStream::handshake(socket, session.into());
+            let stream = tokio::time::timeout(self.settings.handshake_timeout, handshake).await??;
+            let tls = stream.facts();
+            peer.tls = Some(tls);
+            let session = self.session(peer, facts, None);
+            match tls.alpn {
+                Some("h2") => self.serve_http2(Wire::tls(stream), session).await?,
+                _ => self.serve_http1(Wire::tls(stream), session).await?,
+            }
+        } else {
+            let first = tokio::time::timeout(self.settings.head_timeout, read_preface(&mut socket));
+            let first = tokio::select! {
+                first = first => first??,
+                () = self.drain.begun() => return Ok(()),
+            };
+            if &first[..] == PREFACE {
+                let session = self.session(peer, facts, None);
+                self.serve_http2(Wire::plain(socket, first), session).await?;
+            } else if !first.is_empty() {
+                let lent = socket.lend();
+                let session = self.session(peer, facts, Some(lent));
+                self.serve_http1(Wire::plain(socket, first), session).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn session(&self, peer: Peer, facts: ConnectionFacts, lent: Option<Arc<Lent>>) -> Arc<Session<H>> {
+        let stall_timeout = self.settings.stall_timeout;
+        Arc::new(Session { handler: self.handler.clone(), peer, facts, lent, stall_timeout })
+    }
+
+    async fn serve_http1(&self, wire: Wire, session: Arc<Session<H>>) -> hyper::Result<()> {
+        let settings = &self.settings;
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .writev(true)
+            .half_close(true)
+            .header_read_timeout(settings.head_timeout)
+            .max_header_size(settings.head_bytes_max)
+            .max_headers(settings.head_fields_max)
+            .max_buf_size(settings.buffer_bytes)
+            .serve_connection(TokioIo::new(wire), service_fn(move |request| Arc::clone(&session).answer(request)));
+        let mut connection = pin!(connection);
+        tokio::select! {
+            result = connection.as_mut() => return result,
+            () = self.drain.begun() => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
+    }
+
+    async fn serve_http2(&self, wire: Wire, session: Arc<Session<H>>) -> hyper::Result<()> {
+        let settings = &self.settings;
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(settings.stream_window_bytes)
+            .initial_connection_window_size(settings.connection_window_bytes)
+            .max_frame_size(settings.frame_bytes_max)
+            .max_concurrent_streams(settings.streams_max)
+            .max_header_list_size(u32::try_from(settings.head_bytes_max).unwrap_or(u32::MAX))
+            .max_send_buf_size(settings.send_buffer_bytes)
+            .keep_alive_interval(settings.ping_interval)
+            .keep_alive_timeout(settings.ping_timeout)
+            .serve_connection(TokioIo::new(wire), service_fn(move |request| Arc::clone(&session).answer(request)));
+        let mut connection = pin!(connection);
+        tokio::select! {
+            result = connection.as_mut() => return result,
+            () = self.drain.begun() => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
+    }
+}
+
+impl<H: Handler> Session<H> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let plain_http1 = request.version() <= Version::HTTP_11;
+        let mut request = request.map(|body| RequestBody::Network(NetworkBody::new(body, Some(self.stall_timeout))));
+        request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.facts.clone());
+        let mut response = self.handler.handle(request).await;
+        if let Some(lent) = self.lent.as_ref().filter(|_| plain_http1) {
+            response.body_mut().lend_files(lent);
+        }
+        Ok(response)
+    }
+}
+
+/// What a client that speaks HTTP/2 without asking begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Reads until it is clear whether the client speaks HTTP/2: the preface, or what was read instead.
+async fn read_preface(socket: &mut Socket) -> io::Result<Bytes> {
+    let mut first = BytesMut::with_capacity(PREFACE.len());
+    while first.len() < PREFACE.len() && PREFACE.starts_with(&first) {
+        let mut room = (&mut *socket).take((PREFACE.len() - first.len()) as u64);
+        if room.read_buf(&mut first).await? == 0 {
+            break;
+        }
+    }
+    Ok(first.freeze())
+}
+
+/// An error with its causes on one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn std::error::Error + 'a));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
