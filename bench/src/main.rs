@@ -1,2 +1,39 @@
-//! x
-fn main() {}
+//! Side-by-side comparisons of Portolan with named peers, one command each. See bench/README.md.
+//!
+//! Never here: a number without its peer in the same run, and a program left running.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal: table on stdout, talk on stderr"
+)]
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+mod cpu;
+mod door;
+mod netns;
+mod packages;
+mod servers;
+
+/// Side-by-side comparisons of Portolan with named peers.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(subcommand)]
+    comparison: Comparison,
+}
+
+#[derive(Subcommand)]
+enum Comparison {
+    /// GET and PUT against nginx, xrootd and rclone, with the same clients for all.
+    Door(door::Options),
+}
+
+fn main() -> ExitCode {
+    let Arguments { comparison: Comparison::Door(options) } = Arguments::parse();
+    door::main(&options).unwrap_or_else(|problem| {
+        eprintln!("bench: {problem}");
+        ExitCode::FAILURE
+    })
+}
