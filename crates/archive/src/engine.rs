@@ -1,0 +1,88 @@
+//! The two engines behind one face.
+
+use crate::postgresql::Postgresql;
+use crate::reading::Fields;
+use crate::sqlite::Sqlite;
+use crate::statement::{Statement, Trouble, read, write, write_for_id};
+use crate::{ArchiveError, Location, Result};
+
+#[derive(Clone)]
+pub(crate) enum Engine {
+    Sqlite(Sqlite),
+    Postgresql(Postgresql),
+}
+
+impl Engine {
+    pub(crate) async fn open(location: &Location) -> Result<Self> {
+        Ok(match location {
+            Location::Sqlite(file) => Self::Sqlite(Sqlite::open(file).await?),
+            Location::Postgres(url) => Self::Postgresql(Postgresql::open(url).await?),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgresql(_) => "postgresql",
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgresql(postgresql) => postgresql.close().await,
+        }
+    }
+
+    /// The rows that a statement finds, each understood by `row`.
+    pub(crate) async fn read<T>(
+        &self,
+        operation: &'static str,
+        statement: Statement,
+        row: fn(&dyn Fields) -> Result<T, Trouble>,
+    ) -> Result<Vec<T>> {
+        check(operation, std::slice::from_ref(&statement))?;
+        let found = match self {
+            Self::Sqlite(sqlite) => read(&sqlite.readers, &statement, row).await,
+            Self::Postgresql(postgresql) => read(&postgresql.pool, &statement, row).await,
+        };
+        found.map_err(|trouble| ArchiveError::of(operation, trouble))
+    }
+
+    /// The first row that a statement finds.
+    pub(crate) async fn read_one<T>(
+        &self,
+        operation: &'static str,
+        statement: Statement,
+        row: fn(&dyn Fields) -> Result<T, Trouble>,
+    ) -> Result<Option<T>> {
+        Ok(self.read(operation, statement, row).await?.into_iter().next())
+    }
+
+    /// Runs all of them in one transaction, durable on return; answers how many rows the last one changed.
+    pub(crate) async fn write(&self, operation: &'static str, statements: Vec<Statement>) -> Result<u64> {
+        check(operation, &statements)?;
+        let done = match self {
+            Self::Sqlite(sqlite) => write(&sqlite.writer, &statements).await,
+            Self::Postgresql(postgresql) => postgresql.write(&statements).await,
+        };
+        done.map_err(|trouble| ArchiveError::of(operation, trouble))
+    }
+
+    /// Runs one statement that makes a row and answers its `id`.
+    pub(crate) async fn write_for_id(&self, operation: &'static str, statement: Statement) -> Result<i64> {
+        check(operation, std::slice::from_ref(&statement))?;
+        let id = match self {
+            Self::Sqlite(sqlite) => write_for_id(&sqlite.writer, &statement).await,
+            Self::Postgresql(postgresql) => write_for_id(&postgresql.pool, &statement).await,
+        };
+        id.map_err(|trouble| ArchiveError::of(operation, trouble))
+    }
+}
+
+fn check(operation: &'static str, statements: &[Statement]) -> Result<()> {
+    if statements.iter().any(Statement::holds_nul) {
+        return Err(ArchiveError::refused(operation, "a text with a NUL character cannot be kept"));
+    }
+    Ok(())
+}
