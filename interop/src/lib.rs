@@ -17,12 +17,14 @@
 pub mod apache;
 pub mod authority;
 pub mod http;
+pub mod load;
 pub mod needs;
 pub mod netns;
 pub mod port;
 pub mod relay;
 pub mod run;
 pub mod tree;
+pub mod upload;
 pub mod xrootd;
 
 pub use needs::needs;

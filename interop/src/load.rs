@@ -1,0 +1,206 @@
+//! A mixed load that keeps a ledger of what was acknowledged, and compares it with what a server has after a fault.
+//!
+//! Each [`Worker`] owns a folder, so that nobody else explains a difference, and has at most one request under way: what
+//! that one asked for may or may not have happened when the server died; everything else must be as the ledger says.
+
+use crate::http::{self, Answer};
+use crate::tree::{adler32, bytes};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Names per folder: few, so that files are replaced, moved and removed again and again.
+const NAMES: u64 = 12;
+/// One in so many files is large enough to be under way when the server dies.
+const LARGE_ONE_IN: u64 = 4;
+const SMALL_LIMIT_BYTES: u64 = 20_000;
+const LARGE_LIMIT_BYTES: u64 = 6_000_000;
+
+/// A file's content, remembered by how it is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Content {
+    seed: u64,
+    length: usize,
+}
+
+impl Content {
+    /// Its bytes.
+    pub fn bytes(self) -> Vec<u8> {
+        bytes(self.seed, self.length)
+    }
+}
+
+/// Small and sufficient: xorshift64 from a seed that a failed test prints.
+pub struct Dice(u64);
+
+impl Dice {
+    /// The same throws for the same seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// A number below the limit.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % limit
+    }
+}
+
+/// What was asked for and not answered yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Pending {
+    Put(String, Content),
+    Delete(String),
+    Move(String, String),
+}
+
+/// Where a port listens, and who asks.
+#[derive(Clone)]
+pub struct Target {
+    /// Port number of the listener without TLS.
+    pub port: u16,
+    /// A token that may do everything.
+    pub token: String,
+}
+
+impl Target {
+    /// One request with the token.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
+        let bearer = format!("Bearer {}", self.token);
+        let mut all = vec![("Authorization", bearer.as_str())];
+        all.extend_from_slice(headers);
+        http::request(self.port, method, path, &all, body)
+    }
+}
+
+/// One client that puts, gets, moves and deletes in a folder of its own.
+pub struct Worker {
+    folder: String,
+    dice: Dice,
+    ledger: BTreeMap<String, Content>,
+    pending: Option<Pending>,
+    /// Requests that were acknowledged.
+    pub acknowledged: u64,
+}
+
+impl Worker {
+    /// A worker with its folder made.
+    pub fn new(target: &Target, number: u64, seed: u64) -> Self {
+        let folder = format!("/data/worker-{number}");
+        let made = target.ask("MKCOL", &folder, &[], b"").unwrap();
+        assert_eq!(made.status, 201, "MKCOL {folder}: {}", made.text());
+        let dice = Dice::new(seed ^ (number + 1) << 32);
+        Self { folder, dice, ledger: BTreeMap::new(), pending: None, acknowledged: 0 }
+    }
+
+    /// Works until the server no longer answers.
+    pub fn run(&mut self, target: &Target) {
+        while self.step(target).is_ok() {
+            self.acknowledged += 1;
+        }
+    }
+
+    fn step(&mut self, target: &Target) -> io::Result<()> {
+        let name = format!("file-{}", self.dice.below(NAMES));
+        let other = format!("file-{}", self.dice.below(NAMES));
+        match (self.dice.below(8), self.ledger.contains_key(&name)) {
+            (0, true) => self.delete(target, name),
+            (1, true) if name != other => self.rename(target, name, other),
+            (2 | 3, true) => self.read(target, &name),
+            _ => self.put(target, name),
+        }
+    }
+
+    fn put(&mut self, target: &Target, name: String) -> io::Result<()> {
+        let large = self.dice.below(LARGE_ONE_IN) == 0;
+        let limit = if large { LARGE_LIMIT_BYTES } else { SMALL_LIMIT_BYTES };
+        let content = Content { seed: self.dice.below(u64::MAX), length: self.dice.below(limit) as usize };
+        self.pending = Some(Pending::Put(name.clone(), content));
+        let answer = target.ask("PUT", &self.path(&name), &[], &content.bytes())?;
+        let expected = if self.ledger.contains_key(&name) { 204 } else { 201 };
+        assert_eq!(answer.status, expected, "PUT {}: {}", self.path(&name), answer.text());
+        self.ledger.insert(name, content);
+        self.pending = None;
+        Ok(())
+    }
+
+    fn delete(&mut self, target: &Target, name: String) -> io::Result<()> {
+        self.pending = Some(Pending::Delete(name.clone()));
+        let answer = target.ask("DELETE", &self.path(&name), &[], b"")?;
+        assert_eq!(answer.status, 204, "DELETE {}: {}", self.path(&name), answer.text());
+        self.ledger.remove(&name);
+        self.pending = None;
+        Ok(())
+    }
+
+    fn rename(&mut self, target: &Target, from: String, to: String) -> io::Result<()> {
+        self.pending = Some(Pending::Move(from.clone(), to.clone()));
+        let destination = format!("http://localhost:{}{}", target.port, self.path(&to));
+        let answer = target.ask("MOVE", &self.path(&from), &[("Destination", &destination)], b"")?;
+        let expected = if self.ledger.contains_key(&to) { 204 } else { 201 };
+        assert_eq!(answer.status, expected, "MOVE {} to {to}: {}", self.path(&from), answer.text());
+        if let Some(content) = self.ledger.remove(&from) {
+            self.ledger.insert(to, content);
+        }
+        self.pending = None;
+        Ok(())
+    }
+
+    fn read(&self, target: &Target, name: &str) -> io::Result<()> {
+        let answer = target.ask("GET", &self.path(name), &[], b"")?;
+        assert_eq!(answer.status, 200, "GET {}: {}", self.path(name), answer.text());
+        assert!(answer.body == self.ledger[name].bytes(), "GET {} sent other bytes", self.path(name));
+        Ok(())
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
+    }
+
+    /// After a restart: finds out whether the pending request took effect, and checks all files, their digests by the
+    /// server's own word, and that no other name is to be seen.
+    pub fn settle(&mut self, target: &Target, store: &Path) {
+        let mut expected = vec![self.ledger.clone()];
+        if let Some(pending) = self.pending.take() {
+            let mut after = self.ledger.clone();
+            match pending.clone() {
+                Pending::Put(name, content) => drop(after.insert(name, content)),
+                Pending::Delete(name) => drop(after.remove(&name)),
+                Pending::Move(from, to) => {
+                    let content = after.remove(&from).unwrap();
+                    after.insert(to, content);
+                }
+            }
+            expected.push(after);
+        }
+        let found = self.found(target, store);
+        let as_found = expected.into_iter().find(|ledger| matches(ledger, &found));
+        self.ledger = as_found.unwrap_or_else(|| {
+            let sizes: BTreeMap<&String, usize> = found.iter().map(|(name, bytes)| (name, bytes.len())).collect();
+            panic!("{}: found {sizes:?}\nacknowledged {:?}", self.folder, self.ledger)
+        });
+    }
+
+    /// What is there, by the server's word, with its digests checked.
+    fn found(&self, target: &Target, store: &Path) -> BTreeMap<String, Vec<u8>> {
+        let folder = store.join(self.folder.trim_start_matches("/data/"));
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let read = |name: String| {
+            let path = self.path(&name);
+            let answer = target.ask("GET", &path, &[("Want-Digest", "adler32")], b"").unwrap();
+            assert_eq!(answer.status, 200, "GET {path} after the restart: {}", answer.text());
+            let digest = format!("adler32={}", adler32(&answer.body));
+            assert_eq!(answer.header("digest"), Some(digest.as_str()), "the digest of {path}");
+            (name, answer.body)
+        };
+        names.map(read).collect()
+    }
+}
+
+fn matches(ledger: &BTreeMap<String, Content>, found: &BTreeMap<String, Vec<u8>>) -> bool {
+    ledger.len() == found.len()
+        && ledger.iter().all(|(name, content)| found.get(name).is_some_and(|bytes| *bytes == content.bytes()))
+}
