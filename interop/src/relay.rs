@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 /// What happens to the bytes of a connection in one direction.
@@ -20,6 +22,8 @@ pub enum Fault {
 /// A relay to a port on this machine. Its threads end with its connections; the listener ends with the test.
 pub struct Relay {
     port: u16,
+    there_bytes: Arc<AtomicU64>,
+    back_bytes: Arc<AtomicU64>,
 }
 
 impl Relay {
@@ -28,16 +32,28 @@ impl Relay {
     pub fn start(to: u16, faults: impl Fn(u64) -> (Fault, Fault) + Send + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
+        let (there_bytes, back_bytes) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let relay = Self { port, there_bytes: there_bytes.clone(), back_bytes: back_bytes.clone() };
         thread::spawn(move || {
             for (number, client) in (0_u64..).zip(listener.incoming()) {
                 let Ok(client) = client else { return };
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, to)) else { continue };
                 let (there, back) = faults(number);
-                pass(client.try_clone().unwrap(), server.try_clone().unwrap(), there);
-                pass(server, client, back);
+                pass(client.try_clone().unwrap(), server.try_clone().unwrap(), there, there_bytes.clone());
+                pass(server, client, back, back_bytes.clone());
             }
         });
-        Self { port }
+        relay
+    }
+
+    /// Bytes that were passed on to the server so far, by all connections.
+    pub fn there_bytes(&self) -> u64 {
+        self.there_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that were passed back to clients so far.
+    pub fn back_bytes(&self) -> u64 {
+        self.back_bytes.load(Ordering::Relaxed)
     }
 
     /// Where it listens.
@@ -46,7 +62,7 @@ impl Relay {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, fault: Fault) {
+fn pass(mut from: TcpStream, mut to: TcpStream, fault: Fault, passed: Arc<AtomicU64>) {
     thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
         let mut offset = 0_u64;
@@ -60,7 +76,9 @@ fn pass(mut from: TcpStream, mut to: TcpStream, fault: Fault) {
             match fault {
                 Fault::Flip(at) if (offset..end).contains(&at) => bytes[(at - offset) as usize] ^= 1,
                 Fault::Stall(at) if at < end => {
-                    let _ = to.write_all(&bytes[..at.saturating_sub(offset) as usize]);
+                    let before = &bytes[..at.saturating_sub(offset) as usize];
+                    passed.fetch_add(before.len() as u64, Ordering::Relaxed);
+                    let _ = to.write_all(before);
                     // Silent until the other side gives up: what comes in is taken and goes nowhere.
                     while matches!(from.read(&mut buffer), Ok(count) if count > 0) {}
                     break;
@@ -76,6 +94,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, fault: Fault) {
             if to.write_all(bytes).is_err() {
                 break;
             }
+            passed.fetch_add(count as u64, Ordering::Relaxed);
             offset = end;
         }
         // Half-closed connections stay whole: only this direction has ended.

@@ -116,6 +116,24 @@ impl Run {
         Finished { line: self.line, code: status.code(), stdout: stdout.join().unwrap(), stderr }
     }
 
+    /// Starts it, waits until `moment` says so, and kills it (SIGKILL). Fails when it ended by itself before.
+    pub fn kill_when(mut self, moment: impl Fn() -> bool) {
+        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("cannot start '{}': {error}", self.line));
+        let started = Instant::now();
+        while !moment() {
+            let ended = child.try_wait().unwrap();
+            let late = started.elapsed() > self.limit;
+            if late {
+                let _ = child.kill();
+            }
+            assert!(ended.is_none() && !late, "the moment to kill '{}' never came ({ended:?})", self.line);
+            thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Runs it and fails the test unless it exits with 0.
     #[track_caller]
     pub fn succeed(self) -> Finished {
