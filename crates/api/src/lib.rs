@@ -1,1 +1,19 @@
-//! x
+//! The REST contract: what `/api/v1/` takes and gives, as types with their OpenAPI schema.
+//!
+//! Never here: behaviour. Instants are RFC 3339 in UTC, sizes are bytes, spans are seconds, and each name says so. Members
+//! may be added to answers; none is removed or changes its meaning within version 1.
+
+mod file;
+mod problem;
+mod status;
+mod token;
+mod traffic;
+
+pub use file::FileAnswer;
+pub use problem::{Fault, ProblemDocument, RetryAdvice};
+pub use status::{NamespaceAnswer, NamespacesAnswer, State, StatusAnswer, TotalsAnswer};
+pub use token::{NewToken, NewTokenAnswer, TokenAnswer, TokensAnswer};
+pub use traffic::{Direction, TrafficAnswer, TransferAnswer};
+
+/// Where the interface is.
+pub const API_PREFIX: &str = "/api/v1";

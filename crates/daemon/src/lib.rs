@@ -1,1 +1,24 @@
-//! x
+//! One process that is a port: settings, sign-in, wiring, the REST interface, pages, metrics, draining.
+//!
+//! Never here: HTTP framing (`net`), what files do (`port`), or a decision about rights (`policy`).
+
+mod api_v1;
+mod auth;
+mod first_start;
+#[cfg(test)]
+mod golden;
+mod lifecycle;
+pub mod log;
+mod metrics;
+mod pages;
+mod problems;
+mod router;
+mod running;
+mod sampler;
+pub mod settings;
+pub mod token;
+mod traffic;
+mod wiring;
+
+pub use auth::REVOCATION_DELAY;
+pub use wiring::{Ending, RunOptions, Started, open_archive, run};

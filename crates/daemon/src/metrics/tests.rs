@@ -1,0 +1,59 @@
+//! The page against its own list, and against the tool that operators check with.
+
+use super::*;
+use crate::golden;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+fn full() -> String {
+    let counters = Counters::default();
+    counters.answered(&Method::GET, StatusCode::OK);
+    counters.answered(&Method::PUT, StatusCode::UNAUTHORIZED);
+    counters.answered(&Method::from_bytes(b"BREW").expect("a method"), StatusCode::METHOD_NOT_ALLOWED);
+    let readings = Readings {
+        publish_groups: (vec![1, 2, 4], vec![5, 0, 2, 1], 30),
+        files: Some((3, 1 << 40)),
+        namespaces: vec![("/".to_owned(), 100, 50), ("/odd \"name\"\\".to_owned(), 1, 1)],
+        certificate_expiry: Some(SystemTime::now()),
+        started: Some(SystemTime::now()),
+        engine: "sqlite",
+        process: ProcessFacts::read(),
+        ..Readings::default()
+    };
+    page(&counters, &readings)
+}
+
+#[test]
+fn the_page_tells_each_metric_of_the_list_once() {
+    let page = full();
+    for metric in list::ALL {
+        let head = format!("# TYPE {} {}\n", metric.name, metric.kind.name());
+        assert_eq!(page.matches(&head).count(), 1, "{}", metric.name);
+    }
+    assert_eq!(page.matches("# TYPE").count(), list::ALL.len());
+    assert!(page.contains("portolan_http_requests_total{method=\"OTHER\",status_class=\"4xx\"} 1\n"));
+    assert!(page.contains("portolan_refused_total{reason=\"not-signed-in\"} 1\n"));
+    assert!(page.contains("portolan_publish_group_files_bucket{le=\"+Inf\"} 8\n"));
+    assert!(page.contains("namespace=\"/odd \\\"name\\\"\\\\\""));
+}
+
+#[test]
+fn promtool_has_nothing_to_complain_about() {
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    // The whole suite installs it (Debian: prometheus); a single crate may be tested without.
+    let Ok(mut promtool) = promtool else { return };
+    promtool.stdin.take().expect("its input").write_all(full().as_bytes()).expect("the page is taken");
+    let said = promtool.wait_with_output().expect("promtool ends");
+    let text = String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success() && text.trim().is_empty(), "{text}");
+}
+
+#[test]
+fn reference_of_metrics_is_current() {
+    golden::check("docs/reference/metrics.md", &reference_markdown());
+}

@@ -1,0 +1,258 @@
+//! The way of a request: health, sign-in, then the door, the REST interface or a page; at last the count and the log line.
+
+use crate::problems::{draining, not_found, panicked, refused, unauthenticated, wrong_method};
+use crate::running::Port;
+use crate::settings::MetricsAccess;
+use crate::{metrics, pages};
+use futures_util::FutureExt as _;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::BodyExt as _;
+use net::{Body, Handler, Peer, RequestBody};
+use port::door::{ALLOW as DATA_METHODS, ResponseFacts, problem_response};
+use std::net::{IpAddr, Ipv4Addr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+use terms::{LogicalPath, Principal, Problem, Verb};
+use tower::ServiceExt as _;
+
+#[cfg(test)]
+mod tests;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest request id that is taken over from a caller.
+const REQUEST_ID_BYTES: usize = 64;
+
+/// Answers every request.
+pub(crate) struct Router {
+    port: Arc<Port>,
+    api: axum::Router,
+    /// Begins the ids of this process; the rest is a number.
+    id_stem: u32,
+    requests: AtomicU64,
+}
+
+/// Where a path leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Health,
+    Data,
+    Upload,
+    Api,
+    Front,
+    SignIn,
+    Metrics,
+    /// `OPTIONS *`
+    Server,
+    Unknown,
+}
+
+impl Router {
+    pub(crate) fn new(port: Arc<Port>) -> Self {
+        let api = crate::api_v1::router(Arc::clone(&port));
+        Self {
+            port,
+            api,
+            id_stem: uuid::Uuid::now_v7().as_fields().3[4..].iter().fold(0, |n, b| n << 8 | u32::from(*b)),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    async fn route(&self, mut request: Request<RequestBody>, facts: ResponseFacts) -> Response<Body> {
+        let place = place(&mut request);
+        if place == Place::Health {
+            return self.health();
+        }
+        if self.port.drain.is_draining() {
+            return problem_response(&draining(), facts);
+        }
+        let from = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.address.ip());
+        let who = self.port.gate.who(request.headers(), from, Instant::now(), SystemTime::now().into()).await;
+        let who = match who {
+            Ok(who) => who,
+            Err(problem) => return problem_response(&problem, facts),
+        };
+        request.extensions_mut().insert(who.clone());
+        match place {
+            Place::Data => self.port.door.handle(request).await,
+            Place::Upload => self.port.door.handle_upload(request).await,
+            Place::Api => self.api(request, facts).await,
+            _ => {
+                let answer = self.own(place, &request, &who, from).await;
+                answer.unwrap_or_else(|problem| problem_response(&problem, facts))
+            }
+        }
+    }
+
+    /// The daemon's own pages, all of them only to be read.
+    async fn own(
+        &self,
+        place: Place,
+        request: &Request<RequestBody>,
+        who: &Principal,
+        from: IpAddr,
+    ) -> Result<Response<Body>, Problem> {
+        let path = request.uri().path();
+        if place == Place::Unknown {
+            return Err(not_found(path, "Files are below /data/, the interface for programs is below /api/v1/."));
+        }
+        if request.method() == Method::OPTIONS {
+            let mut response = Response::new(Body::empty());
+            let methods = if place == Place::Server { DATA_METHODS } else { "GET, HEAD, OPTIONS" };
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+            return Ok(response);
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(wrong_method(request.method(), path, "GET or HEAD"));
+        }
+        match place {
+            Place::Metrics => self.metrics(who, from).await,
+            Place::SignIn => sign_in(who),
+            _ => pages::front(&self.port, who).await,
+        }
+    }
+
+    async fn metrics(&self, who: &Principal, from: IpAddr) -> Result<Response<Body>, Problem> {
+        let open = match self.port.settings.metrics.anonymous {
+            MetricsAccess::Nobody => false,
+            MetricsAccess::Loopback => from.to_canonical().is_loopback(),
+            MetricsAccess::All => true,
+        };
+        let decision = self.port.decide(who, Verb::Stat, &LogicalPath::root());
+        if !open && !decision.allows() {
+            return Err(refused(&decision));
+        }
+        let page = metrics::page(&self.port.counters, &self.port.readings().await);
+        Ok(text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", page))
+    }
+
+    fn health(&self) -> Response<Body> {
+        if self.port.drain.is_draining() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", "draining\n");
+        }
+        text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
+    }
+
+    async fn api(&self, request: Request<RequestBody>, facts: ResponseFacts) -> Response<Body> {
+        let answer = match self.api.clone().oneshot(request.map(axum::body::Body::new)).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        };
+        let (mut parts, body) = answer.into_parts();
+        if let Some(problem) = parts.extensions.remove::<Problem>() {
+            let mut response = problem_response(&problem, facts);
+            if let Some(allow) = parts.headers.remove(ALLOW) {
+                response.headers_mut().insert(ALLOW, allow);
+            }
+            return response;
+        }
+        parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // Answers of the interface are small and in memory already.
+        match body.collect().await {
+            Ok(whole) => Response::from_parts(parts, Body::full(whole.to_bytes())),
+            Err(_) => problem_response(&panicked("of the interface"), facts),
+        }
+    }
+
+    /// The caller's own id for the request where it is harmless, so that both logs can be joined; else one of ours.
+    fn request_id(&self, request: &Request<RequestBody>) -> HeaderValue {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let harmless = |value: &&HeaderValue| {
+            let bytes = value.as_bytes();
+            let letters = bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
+            (1..=REQUEST_ID_BYTES).contains(&bytes.len()) && letters
+        };
+        request.headers().get(REQUEST_ID).filter(harmless).cloned().unwrap_or_else(|| {
+            let id = format!("{:08x}-{number}", self.id_stem);
+            HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"))
+        })
+    }
+}
+
+impl Handler for Router {
+    async fn handle(&self, request: Request<RequestBody>) -> Response<Body> {
+        let began = Instant::now();
+        let id = self.request_id(&request);
+        let method = request.method().clone();
+        let facts = ResponseFacts::of(&method, request.headers());
+        let path = tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().path().to_owned());
+        let _running = self.port.counters.begin();
+        let answer = AssertUnwindSafe(self.route(request, facts)).catch_unwind().await;
+        let shown = id.to_str().unwrap_or("-");
+        let mut response = answer.unwrap_or_else(|_| {
+            self.port.counters.panicked();
+            tracing::error!("request {shown}: a fault of the program; what it said stands above");
+            problem_response(&panicked(shown), facts)
+        });
+        self.port.counters.answered(&method, response.status());
+        if let Some(path) = path {
+            tracing::debug!(request = shown, status = response.status().as_u16(), after = ?began.elapsed(), "{method} {path}");
+        }
+        response.headers_mut().insert(REQUEST_ID, id);
+        response
+    }
+}
+
+/// Where the request leads. Repeated slashes before the door and in the interface are folded in the request itself; below
+/// `/data/` the door has its own rules.
+fn place(request: &mut Request<RequestBody>) -> Place {
+    let path = request.uri().path();
+    if path == "*" {
+        return Place::Server;
+    }
+    if path.contains("//") {
+        let rooted = format!("/{}", path.trim_start_matches('/'));
+        let in_data = rooted == "/data" || rooted.starts_with("/data/");
+        let folded = if in_data { rooted } else { fold(&rooted) };
+        let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+        if let Ok(uri) = format!("{folded}{query}").parse::<Uri>() {
+            *request.uri_mut() = uri;
+        }
+    }
+    let below = |path: &str, prefix: &str| {
+        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    match request.uri().path() {
+        "/healthz" => Place::Health,
+        "/metrics" => Place::Metrics,
+        "/" => Place::Front,
+        "/sign-in" => Place::SignIn,
+        path if below(path, port::door::DATA_PREFIX) => Place::Data,
+        path if below(path, "/api/v1/uploads") => Place::Upload,
+        path if below(path, "/api") => Place::Api,
+        _ => Place::Unknown,
+    }
+}
+
+fn fold(path: &str) -> String {
+    let mut folded = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if letter != '/' || !folded.ends_with('/') {
+            folded.push(letter);
+        }
+    }
+    folded
+}
+
+/// Asks a browser for the token, which it sends with every later request for this host by itself.
+fn sign_in(who: &Principal) -> Result<Response<Body>, Problem> {
+    if *who == Principal::Anonymous {
+        let next = "Give the token as password, with any user name.";
+        return Err(unauthenticated("token-needed", "To see more, sign in with a token.".to_owned(), next));
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
+    Ok(response)
+}
+
+pub(crate) fn text(status: StatusCode, kind: &'static str, body: impl Into<bytes::Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::full(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,92 @@
+//! What all requests share.
+
+use crate::auth::Gate;
+use crate::metrics::{Counters, ProcessFacts, Readings};
+use crate::sampler::Sampler;
+use crate::settings::Settings;
+use api::{NamespaceAnswer, State};
+use archive::Archive;
+use net::Drain;
+use policy::{Ask, Decision, Policy};
+use port::Door;
+use std::path::Path;
+use std::time::{Instant, SystemTime};
+use terms::{LogicalPath, Principal, Timestamp, Verb};
+
+/// One running port.
+pub(crate) struct Port {
+    pub(crate) settings: Settings,
+    pub(crate) archive: Archive,
+    pub(crate) policy: Policy,
+    pub(crate) door: Door,
+    pub(crate) gate: Gate,
+    pub(crate) counters: Counters,
+    pub(crate) sampler: Sampler,
+    pub(crate) drain: Drain,
+    pub(crate) started: Instant,
+    pub(crate) since: SystemTime,
+    pub(crate) certificate_expiry: Option<SystemTime>,
+}
+
+impl Port {
+    /// What it is doing.
+    pub(crate) fn state(&self) -> State {
+        if self.drain.is_draining() { State::Draining } else { State::Serving }
+    }
+
+    /// Asks the policy.
+    pub(crate) fn decide(&self, who: &Principal, verb: Verb, path: &LogicalPath) -> Decision {
+        self.policy.decide(Ask { who, verb, path, bytes: None })
+    }
+
+    /// The namespaces with the space that they have.
+    pub(crate) fn namespaces(&self) -> Vec<NamespaceAnswer> {
+        let mut answers: Vec<_> = self
+            .settings
+            .namespaces_or_default()
+            .iter()
+            .map(|namespace| {
+                let space = space(&namespace.store);
+                let verbs = crate::wiring::anonymous_verbs(namespace.anonymous);
+                NamespaceAnswer {
+                    prefix: namespace.prefix.to_string(),
+                    digests: namespace.digests.iter().map(ToString::to_string).collect(),
+                    anonymous: verbs.iter().map(|verb| verb.name().to_owned()).collect(),
+                    total_bytes: space.map(|(total, _)| total),
+                    free_bytes: space.map(|(_, free)| free),
+                }
+            })
+            .collect();
+        answers.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+        answers
+    }
+
+    /// Since when, as a word of ours.
+    pub(crate) fn since(&self) -> Timestamp {
+        self.since.into()
+    }
+
+    /// What the metrics page tells beside the daemon's own counters.
+    pub(crate) async fn readings(&self) -> Readings {
+        let traffic = self.door.traffic();
+        let network = self.drain.totals();
+        let namespaces = self.namespaces().into_iter();
+        Readings {
+            namespaces: namespaces.filter_map(|n| Some((n.prefix, n.total_bytes?, n.free_bytes?))).collect(),
+            files: self.archive.totals().await.ok().map(|totals| (totals.files, totals.bytes)),
+            connections_open: network.open_connections,
+            connections_accepted: network.accepted_connections,
+            certificate_expiry: self.certificate_expiry,
+            started: Some(self.since),
+            engine: self.archive.engine(),
+            process: ProcessFacts::read(),
+            ..crate::traffic::readings(traffic)
+        }
+    }
+}
+
+/// Size and free bytes, for us, of the file system at a path.
+fn space(path: &Path) -> Option<(u64, u64)> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some((found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize))
+}

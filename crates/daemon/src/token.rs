@@ -1,0 +1,118 @@
+//! Access tokens: `ptl_<id>_<secret>`. The id is public and finds the record; of the secret only the SHA-256 is kept. It is
+//! 256 random bits, so that no slow hash is needed to protect it.
+
+use crate::problems::bad_value;
+use archive::TokenRecord;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SecureRandom as _;
+use std::time::Duration;
+use terms::{Blame, LogicalPath, Problem, Retry, Timestamp, TokenId, VerbSet};
+use zeroize::Zeroizing;
+
+/// How every token begins, so that scanners for leaked secrets can know it.
+pub const TOKEN_PREFIX: &str = "ptl_";
+
+/// Length of the secret before its base64url form.
+const SECRET_BYTES: usize = 32;
+/// Hexadecimal digits of the id.
+const ID_DIGITS: usize = 32;
+
+/// What a new token is to be.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// A name for people.
+    pub name: String,
+    /// What it allows.
+    pub verbs: VerbSet,
+    /// Where: this path and all below.
+    pub path: LogicalPath,
+    /// How long it is valid; `None`: until it is revoked.
+    pub lifetime: Option<Duration>,
+}
+
+/// Longest name of a token, in characters: a line of a table.
+const NAME_LETTERS: usize = 200;
+
+impl TokenRequest {
+    /// Refuses what could be of no use to anybody.
+    pub fn checked(self) -> Result<Self, Problem> {
+        let name_fits = !self.name.trim().is_empty() && self.name.chars().count() <= NAME_LETTERS;
+        let what = if !name_fits || self.name.chars().any(char::is_control) {
+            format!("The name must have 1 to {NAME_LETTERS} printable letters.")
+        } else if self.verbs.is_empty() {
+            "The token would allow nothing.".to_owned()
+        } else if self.lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
+            "The token would have expired already.".to_owned()
+        } else {
+            return Ok(self);
+        };
+        Err(bad_value(what, "Name it, and say what it allows: list, stat, read, create, modify, delete, admin."))
+    }
+}
+
+/// A token as the REST interface tells it.
+pub fn token_answer(record: &TokenRecord) -> api::TokenAnswer {
+    api::TokenAnswer {
+        id: record.id.to_string(),
+        name: record.name.clone(),
+        allow: record.verbs.iter().map(|verb| verb.name().to_owned()).collect(),
+        path: record.path.to_string(),
+        created: record.created.to_string(),
+        expires: record.expires.map(|at| at.to_string()),
+        revoked: record.revoked.map(|at| at.to_string()),
+    }
+}
+
+/// Makes a token: the record to keep, and the text to hand over once.
+pub fn mint(request: TokenRequest, now: Timestamp) -> Result<(TokenRecord, Zeroizing<String>), Problem> {
+    let mut secret = Zeroizing::new([0_u8; SECRET_BYTES]);
+    ring::rand::SystemRandom::new().fill(&mut *secret).map_err(|_| no_randomness())?;
+    let id = TokenId(uuid::Uuid::now_v7());
+    let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(*secret));
+    let text = Zeroizing::new(format!("{TOKEN_PREFIX}{id}_{}", *encoded));
+    let record = TokenRecord {
+        id,
+        name: request.name,
+        secret_sha256: hash(encoded.as_bytes()),
+        verbs: request.verbs,
+        path: request.path,
+        created: now,
+        expires: request.lifetime.map(|lifetime| now.after(lifetime)),
+        revoked: None,
+    };
+    Ok((record, text))
+}
+
+/// Id and hash of the secret of a token's text; `None` when it has not the form of a token.
+pub(crate) fn take_apart(text: &str) -> Option<(TokenId, [u8; 32])> {
+    let rest = text.strip_prefix(TOKEN_PREFIX)?;
+    let (id, secret) = (rest.get(..ID_DIGITS)?, rest.get(ID_DIGITS..)?.strip_prefix('_')?);
+    let form = secret.len() == URL_SAFE_NO_PAD.encode([0; SECRET_BYTES]).len();
+    let letters = secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    (form && letters).then(|| Some((id.parse().ok()?, hash(secret.as_bytes()))))?
+}
+
+/// Compares without telling by its duration where the difference lies.
+pub(crate) fn same(left: &[u8; 32], right: &[u8; 32]) -> bool {
+    let difference = left.iter().zip(right).fold(0_u8, |all, (a, b)| std::hint::black_box(all | (a ^ b)));
+    std::hint::black_box(difference) == 0
+}
+
+fn hash(secret: &[u8]) -> [u8; 32] {
+    let mut value = [0; 32];
+    value.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, secret).as_ref());
+    value
+}
+
+fn no_randomness() -> Problem {
+    Problem {
+        status: 500,
+        kind: "no-randomness",
+        title: "no token was made",
+        detail: "The kernel gave no random bytes for its secret.".to_owned(),
+        blame: Blame::Us,
+        retry: Retry::Soon,
+        next: "Try again.".to_owned(),
+    }
+}

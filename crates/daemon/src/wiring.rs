@@ -1,0 +1,304 @@
+//! One process that is a port, from settings to the orderly end.
+
+use crate::auth::Gate;
+use crate::first_start::{HostCertificate, first_token, host_certificate, write_secret, write_whole};
+use crate::lifecycle::{DirectoryLock, StopSignals, make_private, notify, stop_on_signals};
+use crate::metrics::Counters;
+use crate::problems::chain;
+use crate::router::Router;
+use crate::running::Port;
+use crate::sampler::{SAMPLE_INTERVAL, Sampler};
+use crate::settings::{Anonymous, Settings};
+use archive::{Archive, ArchiveError};
+use net::{Drain, ServeSettings, certificate};
+use policy::{AnonymousGrant, Policy};
+use port::{Door, DoorSettings, NamespaceSettings};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use terms::{Blame, Problem, Retry, Verb, VerbSet};
+use tokio::net::TcpListener;
+use zeroize::Zeroizing;
+
+/// Connections that wait in the kernel to be accepted: a burst of clients, at about 300 bytes each.
+const BACKLOG: u32 = 1024;
+
+/// What the command line asks beside the settings.
+#[derive(Default)]
+pub struct RunOptions {
+    /// Where to write, once listening, a JSON object with `pid`, `addresses`, `data_dir`, `ca_file` and
+    /// `admin_token_file`. It is removed at the end.
+    pub ready_file: Option<PathBuf>,
+    /// Where to write the first administrator's token instead of telling it.
+    pub admin_token_file: Option<PathBuf>,
+    /// Called once, when listening.
+    pub on_started: Option<Box<dyn FnOnce(&Started) + Send>>,
+}
+
+/// A port that listens.
+pub struct Started {
+    /// Addresses with scheme and real port: `https://127.0.0.1:8443`.
+    pub addresses: Vec<String>,
+    /// Its data directory.
+    pub data_dir: PathBuf,
+    /// The authority to trust, when it is the port's own.
+    pub ca_file: Option<PathBuf>,
+    /// The first administrator's token, when this start made it and no file was named for it.
+    pub admin_token: Option<Zeroizing<String>>,
+    /// The file that holds it otherwise.
+    pub admin_token_file: Option<PathBuf>,
+    /// What deserves a second look.
+    pub warnings: Vec<String>,
+}
+
+/// How a port ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It was told to stop, and finished what was running, or cut it when the time was over.
+    Drained,
+    /// It was told twice.
+    AtOnce,
+}
+
+/// Runs a port until it is told to stop.
+pub async fn run(settings: Settings, options: RunOptions) -> Result<Ending, Problem> {
+    net::install_crypto_provider();
+    raise_file_limit();
+    let signals = StopSignals::listen()?;
+    make_private(&settings.data_dir)?;
+    let lock = DirectoryLock::take(&settings.data_dir)?;
+    let archive = open_archive(&settings).await?;
+    let certificate = if settings.listen.tls { Some(host_certificate(&settings)?) } else { None };
+    let port = open_port(&settings, archive.clone(), certificate.as_ref()).await?;
+    let listeners = Listeners::open(&settings, certificate.as_ref())?;
+    let token = first_token(&archive, SystemTime::now().into()).await?;
+    let started = started(&settings, &listeners, certificate, token, options.admin_token_file)?;
+    if let Some(file) = &options.ready_file {
+        write_whole(file, &ready_json(&started), 0o644)?;
+    }
+    started.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    tracing::info!("listening on {}", started.addresses.join(" and "));
+    if let Some(tell) = options.on_started {
+        tell(&started);
+    }
+    notify(&[sd_notify::NotifyState::Ready]);
+    drop(started);
+    let ending = serve(&port, listeners, signals).await;
+    if let Some(file) = &options.ready_file {
+        let _ = std::fs::remove_file(file);
+    }
+    if ending == Ending::Drained {
+        archive.close().await;
+    }
+    drop(lock);
+    Ok(ending)
+}
+
+/// Opens the records of these settings; beside a running port too.
+pub async fn open_archive(settings: &Settings) -> Result<Archive, Problem> {
+    make_private(&settings.data_dir)?;
+    Archive::open(&settings.archive_location()).await.map_err(|error| Problem {
+        status: 500,
+        kind: "archive-unusable",
+        title: "the archive cannot be opened",
+        detail: format!("{}.", chain(&error)),
+        blame: if matches!(error, ArchiveError::Newer { .. }) { Blame::Caller } else { Blame::Storage },
+        retry: if error.is_transient() { Retry::Soon } else { Retry::Never },
+        next: match error {
+            ArchiveError::Newer { .. } => "Use the Portolan that wrote it, or a newer one.",
+            ArchiveError::Full { .. } => "Make room on that disk.",
+            _ => "See the section [archive] of the settings, and whether this user may open it.",
+        }
+        .to_owned(),
+    })
+}
+
+/// The verbs of a word in the settings.
+pub(crate) fn anonymous_verbs(anonymous: Anonymous) -> VerbSet {
+    match anonymous {
+        Anonymous::Nothing => VerbSet::default(),
+        Anonymous::Read => [Verb::List, Verb::Stat, Verb::Read].into_iter().collect(),
+    }
+}
+
+/// The rules that the settings make.
+pub(crate) fn policy_of(settings: &Settings) -> Policy {
+    let grant = |namespace: crate::settings::Namespace| AnonymousGrant {
+        path: namespace.prefix,
+        verbs: anonymous_verbs(namespace.anonymous),
+    };
+    Policy::new(settings.namespaces_or_default().into_iter().map(grant).collect())
+}
+
+pub(crate) async fn open_port(
+    settings: &Settings,
+    archive: Archive,
+    certificate: Option<&HostCertificate>,
+) -> Result<Arc<Port>, Problem> {
+    let policy = policy_of(settings);
+    if settings.namespaces.is_empty() {
+        make_private(&settings.data_dir.join("store"))?;
+    }
+    make_private(&settings.staging_dir())?;
+    let door = Door::open(door_settings(settings), archive.clone(), policy.clone()).await?;
+    Ok(Arc::new(Port {
+        gate: Gate::new(archive.clone(), settings.limits.failed_sign_ins),
+        settings: settings.clone(),
+        archive,
+        policy,
+        door,
+        counters: Counters::default(),
+        sampler: Sampler::default(),
+        drain: Drain::new(),
+        started: Instant::now(),
+        since: SystemTime::now(),
+        certificate_expiry: certificate.and_then(|certificate| certificate.expiry),
+    }))
+}
+
+fn door_settings(settings: &Settings) -> DoorSettings {
+    let namespaces = settings.namespaces_or_default().into_iter().map(|namespace| NamespaceSettings {
+        mount: namespace.prefix,
+        root: namespace.store,
+        algorithms: namespace.digests,
+    });
+    DoorSettings {
+        max_file_size_bytes: settings.limits.file_size.0,
+        min_rate_bytes_per_second: settings.limits.sender_rate.0 / 8,
+        upload_lifetime: settings.staging.upload_lifetime.0,
+        ..DoorSettings::new(namespaces.collect(), settings.staging_dir())
+    }
+}
+
+struct Listeners {
+    listening: Vec<(TcpListener, ServeSettings, SocketAddr)>,
+}
+
+impl Listeners {
+    fn open(settings: &Settings, certificate: Option<&HostCertificate>) -> Result<Self, Problem> {
+        let tls =
+            certificate.map(|own| certificate::server_config(&own.credential.certificate_pem, &own.credential.key_pem));
+        let serve = ServeSettings {
+            tls: tls.transpose()?,
+            drain_deadline: settings.limits.drain_time.0,
+            connections_max: usize::try_from(settings.limits.connections).unwrap_or(usize::MAX),
+            ..ServeSettings::default()
+        };
+        let plain = ServeSettings { tls: None, ..serve.clone() };
+        let wanted = [(Some(settings.listen.address), serve), (settings.listen.plain, plain)];
+        let mut listening = Vec::with_capacity(wanted.len());
+        for (address, serve) in wanted {
+            if let Some(address) = address {
+                let listener = net::listen(address, BACKLOG).map_err(|error| cannot_listen(address, &error))?;
+                let real = listener.local_addr().map_err(|error| cannot_listen(address, &error))?;
+                listening.push((listener, serve, real));
+            }
+        }
+        Ok(Self { listening })
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        self.listening.iter().map(|(_, serve, address)| url(serve.tls.is_some(), *address)).collect()
+    }
+}
+
+async fn serve(port: &Arc<Port>, listeners: Listeners, signals: StopSignals) -> Ending {
+    let router = Arc::new(Router::new(Arc::clone(port)));
+    let serving = listeners
+        .listening
+        .into_iter()
+        .map(|(listener, serve, _)| net::serve(listener, serve, Arc::clone(&router), port.drain.clone()));
+    let sampling = sample(port);
+    tokio::select! {
+        ends = futures_util::future::join_all(serving) => {
+            let cut: u64 = ends.iter().map(|end| end.cut).sum();
+            if cut > 0 {
+                tracing::warn!("{cut} connections were cut: their requests did not finish in time");
+            }
+            tracing::info!("stopped");
+            Ending::Drained
+        }
+        () = stop_on_signals(signals, port.drain.clone()) => Ending::AtOnce,
+        () = sampling => Ending::AtOnce,
+    }
+}
+
+/// Feeds the picture of the first page; never returns.
+async fn sample(port: &Port) {
+    let mut ticks = tokio::time::interval(SAMPLE_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        let moved = crate::traffic::readings(port.door.traffic());
+        port.sampler.sample(moved.received_bytes, moved.sent_bytes);
+    }
+}
+
+fn started(
+    settings: &Settings,
+    listeners: &Listeners,
+    certificate: Option<HostCertificate>,
+    token: Option<Zeroizing<String>>,
+    token_file: Option<PathBuf>,
+) -> Result<Started, Problem> {
+    let mut started = Started {
+        addresses: listeners.addresses(),
+        data_dir: settings.data_dir.clone(),
+        ca_file: certificate.and_then(|certificate| certificate.ca_file),
+        admin_token: token,
+        admin_token_file: None,
+        warnings: settings.warnings(),
+    };
+    if let (Some(file), Some(token)) = (&token_file, &started.admin_token) {
+        write_secret(file, token)?;
+        started.admin_token = None;
+    }
+    started.admin_token_file = token_file.filter(|file| file.exists());
+    Ok(started)
+}
+
+fn ready_json(started: &Started) -> String {
+    let path = |path: &Option<PathBuf>| path.as_deref().map(Path::to_string_lossy).map(|text| text.into_owned());
+    serde_json::json!({
+        "pid": std::process::id(),
+        "addresses": started.addresses,
+        "data_dir": started.data_dir.to_string_lossy(),
+        "ca_file": path(&started.ca_file),
+        "admin_token_file": path(&started.admin_token_file),
+    })
+    .to_string()
+}
+
+/// What to type to reach a listener from this host.
+fn url(tls: bool, address: SocketAddr) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let port = address.port();
+    match address.ip() {
+        ip if ip.is_unspecified() => format!("{scheme}://localhost:{port}"),
+        IpAddr::V4(ip) => format!("{scheme}://{ip}:{port}"),
+        IpAddr::V6(ip) => format!("{scheme}://[{ip}]:{port}"),
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Problem {
+    Problem {
+        status: 500,
+        kind: "cannot-listen",
+        title: "the address cannot be listened on",
+        detail: format!("{address}: {error}."),
+        blame: Blame::Caller,
+        retry: Retry::Never,
+        next: "Name another with --listen or --plain; port 0 lets the system choose.".to_owned(),
+    }
+}
+
+/// Each connection and each open file needs a descriptor; the usual soft limit of 1,024 is for programs that use select.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!("the limit of open files stays as it is: {error}");
+    }
+}
