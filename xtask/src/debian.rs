@@ -25,6 +25,7 @@ use Proof::{Package, Program};
 const NEEDS: &[Need] = &[
     need("aria2", Program("aria2c"), "downloads by sixteen connections: ranges, and Want-Digest for what we lack"),
     need("apache2-bin", Program("apache2"), "mod_dav, the reference server for our client (no service is set up)"),
+    need("bsdutils", Program("script"), "a terminal for cadaver, which asks on one only"),
     need("cadaver", Program("cadaver"), "the oldest WebDAV client in use: neon's habits"),
     need("curl", Program("curl"), "HTTP/1.1 and HTTP/2 by hand: ranges, trailers, Expect"),
     need("davix", Program("davix-get"), "the grid's HTTP client, alone"),
@@ -34,6 +35,7 @@ const NEEDS: &[Need] = &[
     need("gfal2-util-scripts", Program("gfal-copy"), "gfal2's commands"),
     need("iproute2", Program("ip"), "network namespaces for servers that listen on every address"),
     need("litmus", Program("litmus"), "conformance to WebDAV classes 1 and 2"),
+    need("mount", Program("mount"), "a small file system in memory, to be run full"),
     need("nghttp2-client", Program("h2load"), "many streams on one HTTP/2 connection"),
     need("openssl", Program("openssl"), "certificates as grid sites make them, and hashed CA folders"),
     need("postgresql", Package, "the archive's second engine, started by the tests on a socket of their own"),
