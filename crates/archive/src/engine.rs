@@ -3,7 +3,7 @@
 use crate::postgresql::Postgresql;
 use crate::reading::Fields;
 use crate::sqlite::Sqlite;
-use crate::statement::{Statement, Trouble, read, write, write_for_id};
+use crate::statement::{Statement, Trouble, read, write};
 use crate::{ArchiveError, Location, Result};
 
 #[derive(Clone)]
@@ -59,24 +59,21 @@ impl Engine {
         Ok(self.read(operation, statement, row).await?.into_iter().next())
     }
 
-    /// Runs all of them in one transaction, durable on return; answers how many rows the last one changed.
-    pub(crate) async fn write(&self, operation: &'static str, statements: Vec<Statement>) -> Result<u64> {
+    /// Runs all of them in one transaction, durable on return. Answers how many rows the last one changed; where that
+    /// one ends in `RETURNING id`, the number of the row that it made.
+    ///
+    /// A task of its own: when the caller goes away in the middle, the transaction still comes to its end.
+    pub(crate) async fn write(&self, operation: &'static str, statements: Vec<Statement>) -> Result<i64> {
         check(operation, &statements)?;
-        let done = match self {
-            Self::Sqlite(sqlite) => write(&sqlite.writer, &statements).await,
-            Self::Postgresql(postgresql) => postgresql.write(&statements).await,
-        };
+        let engine = self.clone();
+        let task = tokio::spawn(async move {
+            match engine {
+                Self::Sqlite(sqlite) => write(&sqlite.writer, &statements).await,
+                Self::Postgresql(postgresql) => postgresql.write(&statements).await,
+            }
+        });
+        let done = task.await.unwrap_or(Err(Trouble::Driver(sqlx::Error::WorkerCrashed)));
         done.map_err(|trouble| ArchiveError::of(operation, trouble))
-    }
-
-    /// Runs one statement that makes a row and answers its `id`.
-    pub(crate) async fn write_for_id(&self, operation: &'static str, statement: Statement) -> Result<i64> {
-        check(operation, std::slice::from_ref(&statement))?;
-        let id = match self {
-            Self::Sqlite(sqlite) => write_for_id(&sqlite.writer, &statement).await,
-            Self::Postgresql(postgresql) => write_for_id(&postgresql.pool, &statement).await,
-        };
-        id.map_err(|trouble| ArchiveError::of(operation, trouble))
     }
 }
 

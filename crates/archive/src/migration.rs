@@ -8,7 +8,7 @@
 use crate::reading::Fields as _;
 use crate::statement::Dialect;
 use crate::{ArchiveError, Result};
-use sqlx::{Executor, Pool};
+use sqlx::{Executor, Pool, SqlSafeStr as _};
 
 /// What to run on one engine.
 pub(crate) struct Migrations {
@@ -56,7 +56,7 @@ where
     D: Dialect,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
-    let mut transaction = pool.begin_with(D::BEGIN).await?;
+    let mut transaction = pool.begin_with(D::BEGIN.into_sql_str()).await?;
     sqlx::raw_sql(migrations.lock).execute(&mut *transaction).await?;
     sqlx::raw_sql(MAKE_TABLE).execute(&mut *transaction).await?;
     let row = sqlx::raw_sql(FIND).fetch_one(&mut *transaction).await?;

@@ -19,7 +19,7 @@ impl Archive {
             "INSERT INTO moves (from_path, to_path) VALUES ($1, $2) RETURNING id",
             [from.into(), to.into()],
         );
-        self.engine.write_for_id(OPERATION, statement).await.map(MoveId)
+        self.engine.write(OPERATION, vec![statement]).await.map(MoveId)
     }
 
     /// Records and properties of `from` and below are now those of `to` and below (what was there is forgotten). A move

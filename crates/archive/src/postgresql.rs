@@ -60,7 +60,7 @@ impl Postgresql {
         self.pool.close().await;
     }
 
-    pub(crate) async fn write(&self, statements: &[Statement]) -> Result<u64, Trouble> {
+    pub(crate) async fn write(&self, statements: &[Statement]) -> Result<i64, Trouble> {
         let mut attempt = 1;
         loop {
             match write(&self.pool, statements).await {

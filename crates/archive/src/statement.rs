@@ -5,7 +5,7 @@
 use crate::reading::Fields;
 use futures_util::TryStreamExt as _;
 use sqlx::error::BoxDynError;
-use sqlx::{Arguments as _, Database, Executor, IntoArguments, Pool};
+use sqlx::{Arguments as _, Connection as _, Database, Executor, IntoArguments, Pool, SqlSafeStr as _};
 
 /// A value to bind. The kind is known even of a missing one: PostgreSQL asks for it.
 #[derive(Clone, PartialEq, Debug)]
@@ -26,6 +26,10 @@ pub(crate) struct Statement {
 impl Statement {
     pub(crate) fn new(sql: &'static str, values: impl Into<Vec<Value>>) -> Self {
         Self { sql, values: values.into() }
+    }
+
+    fn answers_id(&self) -> bool {
+        self.sql.ends_with("RETURNING id")
     }
 
     /// PostgreSQL can keep no text with a NUL, SQLite could but its functions stop there: neither may.
@@ -80,7 +84,10 @@ where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
     let mut connection = pool.acquire().await?;
-    let query = sqlx::query_with::<D, _>(statement.sql, D::bind(&statement.values).map_err(sqlx::Error::Encode)?);
+    let query = sqlx::query_with::<D, _>(
+        statement.sql.into_sql_str(),
+        D::bind(&statement.values).map_err(sqlx::Error::Encode)?,
+    );
     let mut rows = query.fetch(&mut *connection);
     let mut found = Vec::new();
     while let Some(row) = rows.try_next().await? {
@@ -89,46 +96,56 @@ where
     Ok(found)
 }
 
-/// Runs all of them in one transaction, durable on return; answers how many rows the last one changed.
-pub(crate) async fn write<D>(pool: &Pool<D>, statements: &[Statement]) -> Result<u64, Trouble>
+/// Runs all of them in one transaction, durable on return. Answers how many rows the last one changed; where that one
+/// ends in `RETURNING id`, the number of the row that it made.
+pub(crate) async fn write<D>(pool: &Pool<D>, statements: &[Statement]) -> Result<i64, Trouble>
 where
     D: Dialect,
     D::QueryResult: Affected,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
-    // One statement is a transaction by itself.
-    if let [only] = statements {
-        let query = sqlx::query_with::<D, _>(only.sql, D::bind(&only.values).map_err(sqlx::Error::Encode)?);
-        return Ok(query.execute(&mut *pool.acquire().await?).await?.affected());
+    let mut connection = pool.acquire().await?;
+    // One statement is a transaction by itself; but the end of one that still answers rows would end it without telling
+    // whether that went well.
+    if let [only] = statements
+        && !only.answers_id()
+    {
+        return run(&mut *connection, only).await;
     }
-    let mut transaction = pool.begin_with(D::BEGIN).await?;
-    let mut affected = 0;
+    let mut transaction = connection.begin_with(D::BEGIN.into_sql_str()).await?;
+    let mut done = Ok(0);
     for statement in statements {
-        let arguments = D::bind(&statement.values).map_err(sqlx::Error::Encode)?;
-        affected = sqlx::query_with::<D, _>(statement.sql, arguments).execute(&mut *transaction).await?.affected();
+        done = run(&mut *transaction, statement).await;
+        if done.is_err() {
+            break;
+        }
     }
-    transaction.commit().await?;
-    Ok(affected)
+    let ended = if done.is_ok() { transaction.commit().await } else { transaction.rollback().await };
+    if let Err(error) = ended {
+        // SQLite ends a transaction by itself when the disk is full, and the driver would never know: the next caller
+        // shall have a new connection.
+        let _ = connection.close().await;
+        return done.and(Err(error.into()));
+    }
+    done
 }
 
-/// Runs one statement that answers the number of the row that it made (`RETURNING id`).
-///
-/// In a transaction of its own, because the end of a statement that still answers rows would end it without telling
-/// whether that went well.
-pub(crate) async fn write_for_id<D>(pool: &Pool<D>, statement: &Statement) -> Result<i64, Trouble>
+async fn run<D>(connection: &mut D::Connection, statement: &Statement) -> Result<i64, Trouble>
 where
     D: Dialect,
+    D::QueryResult: Affected,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
-    let mut transaction = pool.begin_with(D::BEGIN).await?;
-    let arguments = D::bind(&statement.values).map_err(sqlx::Error::Encode)?;
-    let rows = sqlx::query_with::<D, _>(statement.sql, arguments).fetch_all(&mut *transaction).await?;
-    let id = match rows.first() {
-        Some(row) => row.integer("id")?,
-        None => None,
-    };
-    transaction.commit().await?;
-    id.ok_or_else(|| sqlx::Error::RowNotFound.into())
+    let query = sqlx::query_with::<D, _>(
+        statement.sql.into_sql_str(),
+        D::bind(&statement.values).map_err(sqlx::Error::Encode)?,
+    );
+    if !statement.answers_id() {
+        return Ok(query.execute(connection).await?.affected() as i64);
+    }
+    let rows = query.fetch_all(connection).await?;
+    let id = rows.first().map(|row| row.integer("id")).transpose()?.flatten();
+    Ok(id.ok_or(sqlx::Error::RowNotFound)?)
 }
 
 /// How many rows a statement changed.

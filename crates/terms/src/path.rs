@@ -8,9 +8,10 @@ use std::str::FromStr;
 /// The longest name of one file or folder, in bytes of UTF-8: NAME_MAX of Linux file systems.
 pub const MAX_SEGMENT_BYTES: usize = 255;
 
-/// The longest whole path in bytes of UTF-8. PATH_MAX of Linux is 4,096 with its terminating NUL and with the store's
-/// own root in front; a quarter is kept for that root.
-pub const MAX_PATH_BYTES: usize = 3_072;
+/// The longest whole path in bytes of UTF-8. A path is part of a key of the archive, and a key of PostgreSQL holds
+/// 2,704 bytes; some are left for the rest of the key. PATH_MAX of Linux (4,096 with its NUL and with the store's own
+/// root in front) is further away.
+pub const MAX_PATH_BYTES: usize = 2_560;
 
 /// What must be escaped in the path of a URL: all but unreserved, sub-delims, `:`, `@` and `/` (RFC 3986 §3.3).
 const ESCAPED: &AsciiSet = &CONTROLS

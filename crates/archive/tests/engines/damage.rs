@@ -29,7 +29,7 @@ const CASES: &[Case] = &[
 
 /// What can only be there when the checks of the tables were got round: by a bad disk, or by a hand.
 const UNCHECKED_CASES: &[Case] = &[
-    Case { damage: "UPDATE files SET size_bytes = -1", told: "size_bytes: -1 is negative" },
+    Case { damage: "UPDATE files SET size_bytes = -1", told: "bytes: -1 is negative" },
     Case { damage: "UPDATE uploads SET length_bytes = -7", told: "length_bytes: -7 is negative" },
     Case { damage: "UPDATE tokens SET secret_sha256 = BYTES(00)", told: "1 bytes instead of 32" },
 ];

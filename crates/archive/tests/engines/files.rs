@@ -164,7 +164,7 @@ pub(crate) async fn dropped_calls_leave_the_archive_usable(place: Place) {
 
 /// Several tasks that replace the same records in different orders, one that forgets them, some that read.
 pub(crate) async fn many_writers_at_once(place: Place) {
-    const ROUNDS: u64 = 20;
+    const ROUNDS: u64 = 10;
     let archive = place.open().await;
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..4_u64 {

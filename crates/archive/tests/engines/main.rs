@@ -20,6 +20,7 @@ use place::Place;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::time::Instant;
 
 /// A name, and what to do on a fresh database.
 type Behaviour = (&'static str, fn(Place) -> Pin<Box<dyn Future<Output = ()>>>);
@@ -71,11 +72,12 @@ fn run_all(fresh: impl Fn(&str) -> Place) {
     let mut failed = Vec::new();
     for (name, behaviour) in BEHAVIOURS.iter().filter(|(name, _)| name.contains(&only)) {
         let place = fresh(name);
-        println!("{name}");
+        let begun = Instant::now();
         let run = || runtime().block_on(behaviour(place));
         if catch_unwind(AssertUnwindSafe(run)).is_err() {
             failed.push(*name);
         }
+        println!("{name} ({} ms)", begun.elapsed().as_millis());
     }
     assert!(failed.is_empty(), "failed: {}", failed.join(", "));
 }
