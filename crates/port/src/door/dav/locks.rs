@@ -1,8 +1,14 @@
-//! Write locks (RFC 4918 §6 and §7).
+//! Write locks (RFC 4918 §6 and §7): the table in memory, its record in the archive, and the question that every verb
+//! that changes something asks.
 
-use crate::door::Door;
-use http::HeaderMap;
-use terms::{LogicalPath, Principal, Problem};
+use super::refused::Refused;
+use super::{now, own_authority, problems};
+use crate::door::{Door, problem};
+use archive::{Archive, LockRecord};
+use http::{HeaderMap, Uri};
+use port_core::dav::{IfHeader, Lock, Locks, Refusal, ResourceState, Submitted};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use terms::{LogicalPath, Principal, Problem, Timestamp};
 
 /// What a request is about to do, as far as locks care.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +29,155 @@ pub async fn check_write(
     who: &Principal,
     touch: Touch,
 ) -> Result<(), Problem> {
-    let _ = (door, path, headers, who, touch);
-    Ok(())
+    // The common case costs two look-ups: no lock anywhere, no condition.
+    if !headers.contains_key("if") && door.locks().read().is_empty() {
+        return Ok(());
+    }
+    let uri = Uri::default();
+    let passes = Passes::read(door, path, &uri, headers, who).await.map_err(Refused::into_problem)?;
+    passes.check(door, path, touch).map_err(Refused::into_problem)
+}
+
+/// Takes the locks on this path and all below out of force, because what they were on is gone (RFC 4918 §7.5, §9.6).
+pub async fn forget(door: &Door, path: &LogicalPath) -> Result<(), Problem> {
+    if door.locks().read().is_empty() {
+        return Ok(());
+    }
+    let tokens = door.locks().read().on_or_below(path);
+    door.locks().remove(door.archive(), &tokens).await
+}
+
+/// The same for what is below, but not for the path itself.
+pub(super) async fn forget_below(door: &Door, path: &LogicalPath) -> Result<(), Problem> {
+    let always = Timestamp::from_nanos(i64::MIN);
+    let tokens: Vec<String> = door.locks().read().below(always, path).map(|lock| lock.token.clone()).collect();
+    door.locks().remove(door.archive(), &tokens).await
+}
+
+/// The locks in force. The archive has them first; then they count.
+pub struct LockTable {
+    held: RwLock<Locks>,
+    /// Held by whoever changes the table, from the question to the change.
+    pub(super) changing: tokio::sync::Mutex<()>,
+}
+
+impl LockTable {
+    /// Reads them from the archive.
+    pub async fn load(archive: &Archive) -> Result<Self, Problem> {
+        let mut held = Locks::default();
+        for record in archive.locks().await.map_err(|error| problem::of_archive(&error))? {
+            let LockRecord { token, path, deep, shared, owner, principal, expires } = record;
+            held.insert(Lock { token, path, deep, shared, owner, principal, expires });
+        }
+        Ok(Self { held: RwLock::new(held), changing: tokio::sync::Mutex::new(()) })
+    }
+
+    /// Looks at them. Never held across an await.
+    pub fn read(&self) -> RwLockReadGuard<'_, Locks> {
+        // The table is changed by single calls that do not panic half-way.
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The locks in whose scope a path is.
+    pub fn covering(&self, path: &LogicalPath) -> Vec<Lock> {
+        self.read().covering(now(), path).cloned().collect()
+    }
+
+    /// Records a lock and puts it in force.
+    pub(super) async fn insert(&self, archive: &Archive, lock: Lock) -> Result<(), Problem> {
+        let record = LockRecord {
+            token: lock.token.clone(),
+            path: lock.path.clone(),
+            deep: lock.deep,
+            shared: lock.shared,
+            owner: lock.owner.clone(),
+            principal: lock.principal.clone(),
+            expires: lock.expires,
+        };
+        archive.record_lock(&record).await.map_err(|error| problem::of_archive(&error))?;
+        self.held.write().unwrap_or_else(PoisonError::into_inner).insert(lock);
+        Ok(())
+    }
+
+    /// Takes locks out of the record and out of force.
+    pub(super) async fn remove(&self, archive: &Archive, tokens: &[String]) -> Result<(), Problem> {
+        for token in tokens {
+            archive.remove_lock(token).await.map_err(|error| problem::of_archive(&error))?;
+            self.held.write().unwrap_or_else(PoisonError::into_inner).remove(token);
+        }
+        Ok(())
+    }
+}
+
+/// The `If` header of a request that held, and the tokens in it.
+pub(super) struct Passes {
+    pub(super) tokens: Vec<String>,
+    pub(super) principal: String,
+}
+
+impl Passes {
+    /// Reads the `If` header and compares it with what is there: 412 when it does not hold (RFC 4918 §10.4.1).
+    pub(super) async fn read(
+        door: &Door,
+        path: &LogicalPath,
+        uri: &Uri,
+        headers: &HeaderMap,
+        who: &Principal,
+    ) -> Result<Self, Refused> {
+        let principal = who.to_string();
+        let Some(value) = headers.get("if") else { return Ok(Self { tokens: Vec::new(), principal }) };
+        let Ok(text) = value.to_str() else {
+            let name = "If";
+            return Err(Refusal::Header { name, value: "bytes".into(), expected: "visible ASCII" }.into());
+        };
+        let condition = IfHeader::parse(text)?;
+        let own = own_authority(uri, headers);
+        let mut states: Vec<(Option<LogicalPath>, ResourceState)> = Vec::new();
+        for resource in condition.resources(own) {
+            if !states.iter().any(|(known, _)| *known == resource) {
+                let state = state_of(door, resource.as_ref().unwrap_or(path)).await;
+                states.push((resource, state));
+            }
+        }
+        let holds = condition.holds(own, |resource| {
+            let found = states.iter().find(|(known, _)| known.as_ref() == resource);
+            found.map(|(_, state)| state.clone()).unwrap_or_default()
+        });
+        if !holds {
+            return Err(problems::condition_failed(path).into());
+        }
+        Ok(Self { tokens: condition.tokens().map(str::to_owned).collect(), principal })
+    }
+
+    pub(super) fn submitted(&self) -> Submitted<'_> {
+        Submitted { tokens: &self.tokens, principal: &self.principal }
+    }
+
+    /// Does no lock forbid this?
+    pub(super) fn check(&self, door: &Door, path: &LogicalPath, touch: Touch) -> Result<(), Refused> {
+        let held = door.locks().read();
+        if held.is_empty() {
+            return Ok(());
+        }
+        let (now, submitted) = (now(), self.submitted());
+        let answer = match touch {
+            Touch::Content => held.check_resource(now, path, submitted),
+            Touch::Name => {
+                held.check_resource(now, path, submitted).and_then(|()| held.check_membership(now, path, submitted))
+            }
+            Touch::Tree => {
+                held.check_tree(now, path, submitted).and_then(|()| held.check_membership(now, path, submitted))
+            }
+        };
+        answer.map_err(|places| Refused::Locked { path: path.clone(), places })
+    }
+}
+
+/// What a condition compares with. What cannot be looked at has no state: the verb itself will tell why.
+async fn state_of(door: &Door, path: &LogicalPath) -> ResourceState {
+    let found = door.namespaces().stat(path).await.ok();
+    ResourceState {
+        etag: found.filter(|found| found.is_file()).map(|found| found.etag()),
+        tokens: door.locks().covering(path).into_iter().map(|lock| lock.token).collect(),
+    }
 }

@@ -1,0 +1,101 @@
+//! MOVE (RFC 4918 §9.9): one rename where source and destination are on one file system, else copies and a removal.
+
+use super::locks::{self, Touch};
+use super::problems;
+use super::refused::Refused;
+use super::tree::{self, Errand};
+use crate::door::{DataRequest, Door, problem, remove};
+use http::Response;
+use net::Body;
+use port_core::dav::{self, Depth};
+use std::io;
+use std::sync::Arc;
+use terms::Verb;
+
+pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
+    let DataRequest { path, principal, parts, .. } = data;
+    tree::authorise_removal(door, &principal, &path).await?;
+    if door.namespaces().holds_mount(&path) {
+        return Err(remove::holds_mount(&path).into());
+    }
+    let depth = dav::depth(&parts.headers, Depth::Infinity)?;
+    let errand = Errand::read(door, &path, principal, &parts).await?;
+    if errand.source.is_folder() && depth != Depth::Infinity {
+        return Err(problems::depth("MOVE of a folder", "infinity").into());
+    }
+    if Arc::ptr_eq(&errand.from.namespace, &errand.to.namespace) {
+        // A caller that hangs up must not stop it between the rename and its record: hence a task of its own.
+        let (own, errand) = (door.clone(), Arc::new(errand));
+        let shared = Arc::clone(&errand);
+        let renamed = tokio::spawn(async move { rename(&own, &shared).await }).await;
+        if let Renamed::Done = renamed.map_err(|error| problem::ours(format!("a move ended early: {error}")))?? {
+            return Ok(tree::done(&errand));
+        }
+        return copy_and_remove(door, &errand).await;
+    }
+    copy_and_remove(door, &errand).await
+}
+
+enum Renamed {
+    Done,
+    /// Inside one store, but on two file systems.
+    CrossesDevices,
+}
+
+async fn rename(door: &Door, errand: &Errand) -> Result<Renamed, Refused> {
+    let (from, to) = (&errand.from, &errand.to);
+    let _names = door.hold_names().await;
+    // What was true before the names were held may not be now.
+    let there = tree::look(to).await?;
+    if there.map(|there| there.kind) != errand.there.map(|there| there.kind) {
+        return Err(problem::already_there(&to.path).into());
+    }
+    errand.passes.check(door, &from.path, Touch::Tree)?;
+    errand.check_destination(door)?;
+    let archive = door.archive();
+    let failed = |error| problem::of_archive(&error);
+    let id = archive.begin_move(&from.path, &to.path).await.map_err(failed)?;
+    let renamed = match errand.clear(door).await {
+        Ok(()) => from.namespace.store.rename(&from.within, &to.within, there.is_some()).await,
+        Err(refused) => {
+            archive.abandon_move(id).await.map_err(failed)?;
+            return Err(refused);
+        }
+    };
+    if let Err(error) = renamed {
+        archive.abandon_move(id).await.map_err(failed)?;
+        return match error.kind() {
+            io::ErrorKind::CrossesDevices => Ok(Renamed::CrossesDevices),
+            _ => Err(problem::of_io(&error, "move", &from.path).into()),
+        };
+    }
+    archive.finish_move(id).await.map_err(failed)?;
+    // Locks do not move (RFC 4918 §7.5).
+    locks::forget(door, &from.path).await?;
+    Ok(Renamed::Done)
+}
+
+/// The source goes only when all of it has arrived.
+async fn copy_and_remove(door: &Door, errand: &Errand) -> Result<Response<Body>, Refused> {
+    let (from, to, who) = (&errand.from, &errand.to, &errand.who);
+    door.authorise(who, Verb::Read, &from.path, None)?;
+    errand.passes.check(door, &from.path, Touch::Tree)?;
+    errand.check_destination(door)?;
+    {
+        let _names = door.hold_names().await;
+        errand.clear(door).await?;
+    }
+    if errand.source.is_folder() {
+        let failures = tree::copy_folder(door, &from.path, &to.path, who).await?;
+        if !failures.is_empty() {
+            return Err(tree::multistatus(&failures));
+        }
+    } else {
+        tree::copy_file(door, &from.path, &to.path, errand.overwrite, who).await?;
+    }
+    let _names = door.hold_names().await;
+    tree::remove_tree(from).await?;
+    door.archive().remove_tree(&from.path).await.map_err(|error| problem::of_archive(&error))?;
+    locks::forget(door, &from.path).await?;
+    Ok(tree::done(errand))
+}

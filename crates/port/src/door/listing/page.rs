@@ -1,0 +1,94 @@
+//! The listing as a page for people, which programs that follow links can read too.
+
+use super::Row;
+use askama::Template;
+use base64::Engine as _;
+use http::HeaderValue;
+use std::sync::LazyLock;
+use terms::{ByteSize, LogicalPath};
+
+/// Everything that the page looks like. Its hash goes into the content security policy, which allows nothing else.
+const STYLE: &str = include_str!("../../../templates/folder.css");
+
+/// Nothing is loaded, run, framed or sent from this page, whatever a file name says.
+pub(super) static SECURITY_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes());
+    let hash = base64::engine::general_purpose::STANDARD.encode(hash);
+    let text = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+});
+
+#[derive(Template)]
+#[template(path = "folder.html")]
+struct Page<'a> {
+    style: &'static str,
+    path: &'a str,
+    crumbs: Vec<Crumb<'a>>,
+    has_parent: bool,
+    rows: Vec<Line>,
+    next: Option<String>,
+    summary: String,
+}
+
+struct Crumb<'a> {
+    name: &'a str,
+    /// Relative: the page works behind any prefix.
+    href: String,
+}
+
+struct Line {
+    name: String,
+    href: String,
+    is_folder: bool,
+    size: String,
+    bytes: u64,
+    modified: String,
+    /// One digest, for a glance.
+    digest: String,
+    /// All of them.
+    digests: String,
+}
+
+/// Renders the page.
+pub(super) fn render(folder: &LogicalPath, rows: &[Row], next: Option<&str>) -> Result<String, askama::Error> {
+    let depth = folder.segments().count();
+    let crumbs = folder
+        .segments()
+        .enumerate()
+        .map(|(at, name)| Crumb { name, href: "../".repeat(depth - at - 1) })
+        .map(|crumb| if crumb.href.is_empty() { Crumb { href: "./".into(), ..crumb } } else { crumb });
+    let root = Crumb { name: "data", href: if depth == 0 { "./".into() } else { "../".repeat(depth) } };
+    let bytes: u64 = rows.iter().map(|row| row.size_bytes).fold(0, u64::saturating_add);
+    let more = if next.is_some() { " on this page" } else { "" };
+    Page {
+        style: STYLE,
+        path: folder.as_str(),
+        crumbs: std::iter::once(root).chain(crumbs).collect(),
+        has_parent: !folder.is_root(),
+        rows: rows.iter().map(line).collect(),
+        next: next.map(|name| format!("?after={}", super::query_value(name))),
+        summary: format!("{} entries{more}, {}", rows.len(), ByteSize(bytes)),
+    }
+    .render()
+}
+
+fn line(row: &Row) -> Line {
+    let encoded =
+        LogicalPath::root().join(&row.name).map(|path| path.to_url_path()[1..].to_owned()).unwrap_or_default();
+    // A colon in the first segment would make a scheme of what is before it (RFC 3986 §4.2).
+    let dot = if encoded.contains(':') { "./" } else { "" };
+    let slash = if row.is_folder { "/" } else { "" };
+    let all: Vec<String> = row.digests.iter().map(ToString::to_string).collect();
+    Line {
+        name: format!("{}{slash}", row.name),
+        href: format!("{dot}{encoded}{slash}"),
+        is_folder: row.is_folder,
+        size: ByteSize(row.size_bytes).to_string(),
+        bytes: row.size_bytes,
+        modified: row.modified.to_string(),
+        digest: all.first().cloned().unwrap_or_default(),
+        digests: all.join("\n"),
+    }
+}
