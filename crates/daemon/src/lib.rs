@@ -16,6 +16,8 @@ mod router;
 mod running;
 mod sampler;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod token;
 mod traffic;
 mod wiring;

@@ -8,7 +8,7 @@ use crate::problems::chain;
 use crate::router::Router;
 use crate::running::Port;
 use crate::sampler::{SAMPLE_INTERVAL, Sampler};
-use crate::settings::{Anonymous, Settings};
+use crate::settings::{Anonymous, Limits, Settings};
 use archive::{Archive, ArchiveError};
 use net::{Drain, ServeSettings, certificate};
 use policy::{AnonymousGrant, Policy};
@@ -17,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
-use terms::{Blame, Problem, Retry, Verb, VerbSet};
+use terms::{Blame, ByteSize, Problem, Retry, Verb, VerbSet};
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
@@ -89,6 +89,7 @@ pub async fn run(settings: Settings, options: RunOptions) -> Result<Ending, Prob
         let _ = std::fs::remove_file(file);
     }
     if ending == Ending::Drained {
+        port.door.close().await;
         archive.close().await;
     }
     drop(lock);
@@ -163,12 +164,12 @@ fn door_settings(settings: &Settings) -> DoorSettings {
         root: namespace.store,
         algorithms: namespace.digests,
     });
-    DoorSettings {
-        max_file_size_bytes: settings.limits.file_size.0,
-        min_rate_bytes_per_second: settings.limits.sender_rate.0 / 8,
-        upload_lifetime: settings.staging.upload_lifetime.0,
-        ..DoorSettings::new(namespaces.collect(), settings.staging_dir())
-    }
+    let mut door = DoorSettings::new(namespaces.collect(), settings.staging_dir());
+    door.max_file_size_bytes = settings.limits.file_size.0;
+    door.idle_timeout = settings.limits.stall_time.0;
+    door.min_rate_bytes_per_second = settings.limits.sender_rate.0 / 8;
+    door.upload_lifetime = settings.staging.upload_lifetime.0;
+    door
 }
 
 struct Listeners {
@@ -179,12 +180,7 @@ impl Listeners {
     fn open(settings: &Settings, certificate: Option<&HostCertificate>) -> Result<Self, Problem> {
         let tls =
             certificate.map(|own| certificate::server_config(&own.credential.certificate_pem, &own.credential.key_pem));
-        let serve = ServeSettings {
-            tls: tls.transpose()?,
-            drain_deadline: settings.limits.drain_time.0,
-            connections_max: usize::try_from(settings.limits.connections).unwrap_or(usize::MAX),
-            ..ServeSettings::default()
-        };
+        let serve = serve_settings(&settings.limits, tls.transpose()?);
         let plain = ServeSettings { tls: None, ..serve.clone() };
         let wanted = [(Some(settings.listen.address), serve), (settings.listen.plain, plain)];
         let mut listening = Vec::with_capacity(wanted.len());
@@ -200,6 +196,25 @@ impl Listeners {
 
     fn addresses(&self) -> Vec<String> {
         self.listening.iter().map(|(_, serve, address)| url(serve.tls.is_some(), *address)).collect()
+    }
+}
+
+fn serve_settings(limits: &Limits, tls: Option<Arc<rustls::ServerConfig>>) -> ServeSettings {
+    // The ranges of the list are within these types.
+    let bytes = |size: ByteSize| u32::try_from(size.0).unwrap_or(u32::MAX);
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    ServeSettings {
+        tls,
+        drain_deadline: limits.drain_time.0,
+        connections_max: count(limits.connections),
+        handshake_timeout: limits.header_time.0,
+        head_timeout: limits.header_time.0,
+        stall_timeout: limits.stall_time.0,
+        head_bytes_max: count(limits.header_size.0),
+        stream_window_bytes: bytes(limits.http2_stream_window),
+        connection_window_bytes: bytes(limits.http2_connection_window),
+        streams_max: u32::try_from(limits.http2_streams).unwrap_or(u32::MAX),
+        ..ServeSettings::default()
     }
 }
 

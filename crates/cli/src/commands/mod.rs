@@ -1,17 +1,35 @@
 //! The commands. Each is one file with its arguments and `run`; what they do is in the other rooms.
 
+mod check;
 mod completions;
 mod demo;
 mod files;
+mod init;
+mod serve;
+mod token;
 
+use daemon::settings::{Overrides, Settings};
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use terms::Problem;
+
+/// The settings, the data directory or an address stand in the way: nothing was tried yet.
+pub(crate) const EXIT_IN_THE_WAY: u8 = 3;
 
 /// What can be asked of `portolan`.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Start two ports on this machine and carry a night of files through them
     Demo(demo::Arguments),
+    /// Run a port; no configuration is needed
+    Serve(serve::Arguments),
+    /// Write a commented settings file
+    Init(init::Arguments),
+    /// Validate a settings file: every problem at once, with its line
+    Check(check::Arguments),
+    /// Make, list and revoke access tokens
+    Token(token::Arguments),
     #[command(flatten)]
     Files(files::Command),
     /// Print completions for a shell
@@ -24,10 +42,39 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command) -> ExitCode {
     match command {
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Token(arguments) => token::run(arguments).await,
         Command::Files(command) => files::run(command).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
     }
+}
+
+/// Which port is meant.
+#[derive(clap::Args)]
+pub(crate) struct SettingsArguments {
+    /// Settings file; without one, what `portolan init` shows holds
+    #[arg(long, value_name = "PATH", global = true)]
+    config: Option<PathBuf>,
+    /// Where everything is kept [default: /var/lib/portolan for root, else ~/.local/share/portolan]
+    #[arg(long, value_name = "PATH", global = true)]
+    data_dir: Option<PathBuf>,
+}
+
+impl SettingsArguments {
+    /// The settings that these arguments name.
+    pub(crate) fn read(&self) -> Result<Settings, Problem> {
+        let settings = self.config.as_deref().map_or_else(|| Ok(Settings::built_in()), Settings::read)?;
+        Ok(settings.with(&Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() }))
+    }
+}
+
+/// Tells a problem, and answers with the exit code for it.
+pub(crate) fn tell(problem: &Problem, code: u8) -> ExitCode {
+    say(&format!("portolan: {}", problem.to_line()));
+    ExitCode::from(code)
 }
 
 /// One line of talk, to standard error. A closed pipe there is nobody's concern.
@@ -37,5 +84,6 @@ pub(crate) fn say(line: &str) {
 
 /// Data, to standard output; a closed pipe ends the command quietly, as of any other tool.
 pub(crate) fn print(data: &str) {
-    let _ = std::io::stdout().lock().write_all(data.as_bytes());
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(data.as_bytes()).and_then(|()| out.flush());
 }

@@ -24,7 +24,6 @@ metrics! {
     RECEIVED Counter "portolan_received_bytes_total" "Bytes of files received.";
     SENT Counter "portolan_sent_bytes_total" "Bytes of files sent.";
     ACTIVE Gauge "portolan_transfers_active" "Transfers under way.";
-    TRANSFERS Counter "portolan_transfers_total" "Transfers that ended, by direction and outcome.";
     MISMATCHES Counter "portolan_digest_mismatches_total" "Files refused because a claimed digest was not that of the bytes received.";
     GROUPS Histogram "portolan_publish_group_files" "Files made durable together by one group of syncs and one archive transaction.";
     FILES Gauge "portolan_files" "Files that the archive has a record of.";
@@ -51,9 +50,6 @@ pub(super) fn reference_markdown() -> String {
     for Metric { name, kind, help } in ALL {
         let _ = writeln!(out, "| `{name}` | {} | {help} |", kind.name());
     }
-    out.push_str(
-        "\nCounters begin at 0 with each start. Pairs that must agree over time: bytes received here with the sums of \
-         `portolan_transfers_total{direction=\"in\"}`; every request is in exactly one class of status.\n",
-    );
+    out.push_str("\nCounters begin at 0 with each start. Every request is in exactly one class of status.\n");
     out
 }

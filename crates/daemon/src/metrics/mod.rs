@@ -102,8 +102,6 @@ pub(crate) struct Readings {
     pub(crate) received_bytes: u64,
     pub(crate) sent_bytes: u64,
     pub(crate) transfers_active: u64,
-    pub(crate) transfers_in: (u64, u64),
-    pub(crate) transfers_out: (u64, u64),
     pub(crate) digest_mismatches: u64,
     /// Upper bounds, counts (one more than bounds), sum.
     pub(crate) publish_groups: (Vec<u64>, Vec<u64>, u64),
@@ -161,12 +159,6 @@ fn transfers(page: &mut text::Page, readings: &Readings) {
     page.single(list::RECEIVED, readings.received_bytes as f64);
     page.single(list::SENT, readings.sent_bytes as f64);
     page.single(list::ACTIVE, readings.transfers_active as f64);
-    page.metric(list::TRANSFERS);
-    for (direction, (complete, failed)) in [("in", readings.transfers_in), ("out", readings.transfers_out)] {
-        for (outcome, count) in [("complete", complete), ("failed", failed)] {
-            page.sample(list::TRANSFERS.name, &[("direction", direction), ("outcome", outcome)], count as f64);
-        }
-    }
     page.single(list::MISMATCHES, readings.digest_mismatches as f64);
     let (bounds, counts, sum) = &readings.publish_groups;
     page.histogram(list::GROUPS, bounds, counts, *sum);

@@ -294,8 +294,14 @@ static LIMITS: &[Setting] = &[
         form: Size(ByteSize(1), ByteSize(1 << 60), |s, v| s.limits.file_size = v),
     },
     Setting {
+        key: "stall_time",
+        doc: "A client that neither sends nor takes anything for this long in the middle of a file is given up.",
+        absent: Is("\"1 min\""),
+        form: Time(seconds(1), seconds(3_600), |s, v| s.limits.stall_time = v),
+    },
+    Setting {
         key: "sender_rate",
-        doc: "A sender slower than this over half a minute is given up; what it sent of a resumable upload is kept.",
+        doc: "A sender slower than this, averaged over `stall_time`, is given up too; what it sent of a resumable upload is kept.",
         absent: Is("\"8 kbit/s\""),
         form: Speed(Rate(0), Rate(1_000_000_000_000), |s, v| s.limits.sender_rate = v),
     },
@@ -371,6 +377,7 @@ pub(super) fn built_in() -> Settings {
             http2_stream_window: ByteSize(0),
             http2_connection_window: ByteSize(0),
             file_size: ByteSize(0),
+            stall_time: seconds(0),
             sender_rate: Rate(0),
             drain_time: seconds(0),
             failed_sign_ins: 0,

@@ -75,6 +75,8 @@ pub struct Limits {
     pub http2_connection_window: ByteSize,
     /// Largest file that may be put.
     pub file_size: ByteSize,
+    /// A client that moves nothing for so long is given up.
+    pub stall_time: Span,
     /// Slowest sender that is waited for.
     pub sender_rate: Rate,
     /// How long running requests may take to finish when stopping.

@@ -64,7 +64,7 @@ portolan.toml:13:15: 'header_time' is a bare number; write a time with its unit,
 portolan.toml:14:14: 'drain_time' cannot be \"30\": '30' has no unit; write one of ns, us, ms, s, min, h, d; write a time with its unit, as \"30 s\"
 portolan.toml:15:15: 'header_size' is out of range (1.07 GB); write 8.19 kB to 1.05 MB
 portolan.toml:16:13: 'file_size' cannot be \"3 furlongs\": 'furlongs' is not a unit here; write one of B, kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB; write a size with its unit, as \"64 KiB\"
-portolan.toml:17:1: there is no setting 'zzz' in [limits]; known here: connections, header_time, header_size, http2_streams, http2_stream_window, http2_connection_window, file_size, sender_rate, drain_time, failed_sign_ins
+portolan.toml:17:1: there is no setting 'zzz' in [limits]; known here: connections, header_time, header_size, http2_streams, http2_stream_window, http2_connection_window, file_size, stall_time, sender_rate, drain_time, failed_sign_ins
 portolan.toml:20:10: 'engine' cannot be \"postgres\"; write \"postgresql\"
 portolan.toml:22:1: this [[namespace]] has no 'store'; add `store = \"/data/survey\"`
 portolan.toml:23:10: 'prefix' cannot be \"survey\": the path does not begin with '/'; write a path such as \"/\" or \"/survey\"
@@ -81,7 +81,7 @@ portolan.toml:39:2: there is no setting 'stagin' at the top; write 'staging'";
 #[test]
 fn what_is_not_toml_is_told_by_line_too() {
     let told = findings("data_dir = \"/x\n[listen]\n");
-    assert!(told.starts_with("portolan.toml:1:12: this is not TOML: "), "{told}");
+    assert!(told.starts_with("portolan.toml:1:15: this is not TOML: "), "{told}");
     assert_eq!(
         findings("listen = 3"),
         "portolan.toml:1:10: 'listen' is a section; write [listen] on a line of its own, and its settings below"
