@@ -10,6 +10,7 @@ pub mod client;
 mod drain;
 mod file_read;
 mod lent;
+mod memory;
 mod peer;
 mod pool;
 mod request;

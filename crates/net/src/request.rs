@@ -31,7 +31,8 @@ pub struct NetworkBody {
 }
 
 impl NetworkBody {
-    pub(crate) fn new(incoming: Incoming, stall_timeout: Option<Duration>) -> Self {
+    /// The body of a request to us, or of a response to our client; `None` waits for ever.
+    pub fn new(incoming: Incoming, stall_timeout: Option<Duration>) -> Self {
         Self { incoming, stall_timeout, stalled: None, arrived: true }
     }
 
@@ -70,33 +71,51 @@ impl From<Bytes> for RequestBody {
     }
 }
 
+impl HttpBody for NetworkBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let body = self.get_mut();
+        match Pin::new(&mut body.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                body.arrived = true;
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
+            }
+            Poll::Pending => body.poll_stalled(cx).map(|error| Some(Err(error))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
 impl HttpBody for RequestBody {
     type Data = Bytes;
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Network(body) => match Pin::new(&mut body.incoming).poll_frame(cx) {
-                Poll::Ready(frame) => {
-                    body.arrived = true;
-                    Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
-                }
-                Poll::Pending => body.poll_stalled(cx).map(|error| Some(Err(error))),
-            },
+            Self::Network(body) => Pin::new(body).poll_frame(cx),
             Self::Memory(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Network(body) => body.incoming.is_end_stream(),
+            Self::Network(body) => body.is_end_stream(),
             Self::Memory(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Network(body) => body.incoming.size_hint(),
+            Self::Network(body) => body.size_hint(),
             Self::Memory(body) => body.size_hint(),
         }
     }

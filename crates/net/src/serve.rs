@@ -76,6 +76,7 @@ pub fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
 /// Serves until `drain` begins and all connections have ended, or its deadline has passed; then the rest is cut.
 /// Failures of single connections are logged and never end it.
 pub async fn serve<H: Handler>(listener: TcpListener, settings: ServeSettings, handler: H, drain: Drain) -> Drained {
+    crate::memory::keep_freed();
     let room = Arc::new(Semaphore::new(settings.connections_max.min(Semaphore::MAX_PERMITS)));
     let deadline = settings.drain_deadline;
     let host = Arc::new(Host { settings, handler: Arc::new(handler), drain });
