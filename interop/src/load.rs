@@ -138,7 +138,8 @@ impl Worker {
 
     fn rename(&mut self, target: &Target, from: String, to: String) -> io::Result<()> {
         self.pending = Some(Pending::Move(from.clone(), to.clone()));
-        let destination = format!("http://localhost:{}{}", target.port, self.path(&to));
+        // A path without a host: RFC 4918 §8.3 allows it.
+        let destination = self.path(&to);
         let answer = target.ask("MOVE", &self.path(&from), &[("Destination", &destination)], b"")?;
         let expected = if self.ledger.contains_key(&to) { 204 } else { 201 };
         assert_eq!(answer.status, expected, "MOVE {} to {to}: {}", self.path(&from), answer.text());

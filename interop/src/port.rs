@@ -95,6 +95,12 @@ impl Port {
         self.data().join("open")
     }
 
+    /// How many files wait in the staging area; its lock is none.
+    pub fn staged(&self) -> usize {
+        let entries = fs::read_dir(self.data().join("staging")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().file_name() != "lock").count()
+    }
+
     /// The certificate of its private authority.
     pub fn authority(&self) -> PathBuf {
         self.data().join("tls/ca.pem")

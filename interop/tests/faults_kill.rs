@@ -5,7 +5,6 @@
 use interop::load::{Dice, Target, Worker};
 use interop::upload::Uploader;
 use interop::{Port, Run, needs};
-use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -53,7 +52,7 @@ fn what_was_acknowledged_survives_kills_at_random_moments() {
             worker.settle(&target_now, &port.store());
         }
         uploader.settle(&target_now);
-        let staged = staged(&port.data());
+        let staged = port.staged();
         assert!(staged <= uploader.live(), "{staged} staged files for {} unfinished uploads", uploader.live());
         assert_eq!(integrity(&port.data()), "ok");
         assert!(!port.log().contains("panicked"), "{}", port.log());
@@ -66,12 +65,6 @@ fn what_was_acknowledged_survives_kills_at_random_moments() {
 
 fn target(port: &Port) -> Target {
     Target { port: port.plain_port(), token: port.token.clone() }
-}
-
-/// Files in the staging area.
-fn staged(data: &Path) -> usize {
-    fs::read_dir(data.join("staging"))
-        .map_or(0, |entries| entries.filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_file()).count())
 }
 
 /// SQLite's own word on its file, from its own program.
