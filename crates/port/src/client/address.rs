@@ -57,6 +57,11 @@ impl Address {
         Url::parse(text).map(Self::Remote)
     }
 
+    /// The same for an argument of a command, which need not be UTF-8 if it is a local path.
+    pub fn parse_argument(argument: &std::ffi::OsStr) -> Result<Self, Problem> {
+        argument.to_str().map_or_else(|| Ok(Self::Local(PathBuf::from(argument))), Self::parse)
+    }
+
     /// The last name of the path; `None` of a root and of standard streams.
     pub fn name(&self) -> Option<String> {
         match self {

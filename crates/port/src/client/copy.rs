@@ -59,8 +59,10 @@ pub struct CopySettings {
     pub overwrite: Overwrite,
     /// Make local files durable before they get their names.
     pub sync: bool,
-    /// Files larger than this are fetched in blocks of this size or more, which can be resumed. It is what 4 streams on a
-    /// way of 100 ms and 1 Gbit/s have in flight, and what an interruption can cost each.
+    /// From this size on files are fetched in blocks, so that an interrupted download can go on; it costs a request more.
+    pub blocks_from_bytes: u64,
+    /// The size of such a block, or more where the file is so large that there would be too many: what an interruption can
+    /// cost each stream.
     pub block_bytes: u64,
     /// From this size on several streams fetch one file: below it the time is spent on starting them.
     pub streams_from_bytes: u64,
@@ -81,7 +83,8 @@ impl Default for CopySettings {
             verify: true,
             overwrite: Overwrite::default(),
             sync: true,
-            block_bytes: 8 * MIB,
+            blocks_from_bytes: 8 * MIB,
+            block_bytes: MIB,
             streams_from_bytes: 64 * MIB,
             resumable_from_bytes: 8 * MIB,
             state_folder: None,

@@ -4,12 +4,15 @@
 //! is here is noted beside it, so that an interrupted download goes on where it was. The digests of blocks combine to that
 //! of the whole, so that the bytes need not be read again to be proven.
 
+use futures_util::future::Either;
 use http::{Method, StatusCode, header};
 use port_core::http::conditional::EntityTag;
 use port_core::http::digest as spelling;
 use port_core::http::range::{self, ContentRange, Slice};
+use std::convert::Infallible;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,7 +31,10 @@ use super::sum::PREFERENCE;
 use super::wire::{Ask, Reply};
 
 /// How often the state of a download is noted. A kill costs at most this much work, beside the blocks that were not whole.
-const NOTE_INTERVAL: Duration = Duration::from_secs(1);
+const NOTE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Noting may take this part of the time at most: the state of a large file is large, and disks can be slow.
+const NOTE_SHARE: u32 = 20;
 
 /// One file to fetch.
 pub(crate) struct Download<'a> {
@@ -79,7 +85,7 @@ impl Download<'_> {
 
     async fn fetch(&self, target: &Path) -> Result<Option<Digest>, Problem> {
         let part = Part::open(target).await?;
-        let is_large = self.known.size_bytes.is_some_and(|size| size > self.course.settings.block_bytes);
+        let is_large = self.known.size_bytes.is_some_and(|size| size >= self.course.settings.blocks_from_bytes);
         let arrived = if is_large { self.fetch_blocks(&part).await? } else { self.fetch_small(&part).await? };
         let proof = self.prove(&arrived, Some(&part)).await?;
         let modified = arrived.entry.modified.or(self.known.modified);
@@ -140,7 +146,7 @@ impl Download<'_> {
             part,
             entry: &entry,
             size_bytes,
-            state: Arc::new(Mutex::new(Noted { map, noted: Instant::now() })),
+            state: Arc::new(Mutex::new(Noted { map, is_noted: true })),
         };
         blocks.fetch_all().await?;
         let combined = blocks.state.lock().unwrap_or_else(PoisonError::into_inner).map.combined();
@@ -234,10 +240,10 @@ pub(crate) fn choose(offered: &DigestSet, demanded: Option<Algorithm>) -> Option
     }
 }
 
-/// The state of a download, and when it was last noted.
+/// The state of a download, and whether the notes beside it are up to date.
 struct Noted {
     map: BlockMap,
-    noted: Instant,
+    is_noted: bool,
 }
 
 /// A download by blocks.
@@ -267,7 +273,13 @@ impl Blocks<'_> {
         self.part.resize(self.size_bytes).await?;
         let settings = &self.download.course.settings;
         let streams = if self.size_bytes >= settings.streams_from_bytes { settings.streams.max(1) } else { 1 };
-        let ended = futures_util::future::try_join_all((0..streams).map(|_| self.stream(streams))).await;
+        let ended = {
+            let fetching = futures_util::future::try_join_all((0..streams).map(|_| self.stream(streams)));
+            match futures_util::future::select(pin!(fetching), pin!(self.keep_noting())).await {
+                Either::Left((ended, _)) => ended,
+                Either::Right((never, _)) => match never {},
+            }
+        };
         // Noted whatever happened: the next run goes on from here.
         let complete = self.note_now().await;
         match ended {
@@ -395,39 +407,43 @@ impl Blocks<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Marks blocks as here, and notes that now and then.
+    /// Marks blocks as here.
     fn noter(&self) -> part::OnBlock {
-        let (state, sidecar) = (Arc::clone(&self.state), self.part.sidecar());
-        let (source, entry) = (self.download.source.clone(), self.entry.clone());
+        let state = Arc::clone(&self.state);
         Box::new(move |block, digests| {
             let mut noted = state.lock().unwrap_or_else(PoisonError::into_inner);
             noted.map.finish(block, digests);
-            if noted.noted.elapsed() >= NOTE_INTERVAL {
-                noted.noted = Instant::now();
-                note(&noted.map, &sidecar, &source, &entry);
-            }
+            noted.is_noted = false;
         })
     }
 
-    /// Notes the state unless all is here; says whether it is.
+    /// Notes what has come since the last note, again and again.
+    async fn keep_noting(&self) -> Infallible {
+        let mut wait = NOTE_INTERVAL;
+        loop {
+            tokio::time::sleep(wait).await;
+            let begin = Instant::now();
+            self.note_now().await;
+            wait = NOTE_INTERVAL.max(begin.elapsed() * NOTE_SHARE);
+        }
+    }
+
+    /// Notes the state unless all is here, or nothing has come since; says whether all is here.
     async fn note_now(&self) -> bool {
-        let (state, sidecar): (_, PathBuf) = (Arc::clone(&self.state), self.part.sidecar());
-        let (source, entry) = (self.download.source.clone(), self.entry.clone());
-        blocking(move || {
-            let noted = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (text, complete) = {
+            let mut noted = self.lock();
             let complete = noted.map.is_complete();
-            if !complete {
-                note(&noted.map, &sidecar, &source, &entry);
+            let is_needed = !complete && !std::mem::replace(&mut noted.is_noted, true);
+            (is_needed.then(|| blocks::describe(&noted.map, self.download.source, self.entry)), complete)
+        };
+        if let Some(text) = text {
+            let sidecar = self.part.sidecar();
+            let noting = blocking(move || text.and_then(|text| blocks::save(&sidecar, &text)));
+            // Without notes the next run has more work, and this one goes on.
+            if let Err(error) = noting.await {
+                tracing::warn!(%error, file = %self.part.path().display(), "the state of a download could not be noted");
             }
-            complete
-        })
-        .await
-    }
-}
-
-/// A note that cannot be written costs the next run some work, and this one nothing.
-fn note(map: &BlockMap, sidecar: &Path, source: &Url, entry: &Entry) {
-    if let Err(error) = blocks::describe(map, source, entry).and_then(|text| blocks::save(sidecar, &text)) {
-        tracing::warn!(%error, path = %sidecar.display(), "the state of a download could not be noted");
+        }
+        complete
     }
 }

@@ -1,0 +1,48 @@
+//! How servers are reached: the options that all commands on files share.
+
+use port::client::{Session, SessionSettings, Token};
+use std::path::PathBuf;
+use terms::{Problem, Span};
+
+/// Options of all commands that talk to servers.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct Connection {
+    /// File that holds the bearer token
+    #[arg(long, value_name = "PATH")]
+    token_file: Option<PathBuf>,
+    /// Send the token over connections without TLS, too
+    #[arg(long)]
+    token_in_clear: bool,
+    /// PEM file of authorities to believe, instead of the system's
+    #[arg(long, value_name = "PATH")]
+    cacert: Option<PathBuf>,
+    /// Believe any certificate: nothing protects the token and the bytes then
+    #[arg(long)]
+    insecure: bool,
+    /// How long a server may be silent [default: 60 s]
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+    /// How often a failed request is tried again
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    retries: u32,
+}
+
+impl Connection {
+    /// Reads token and authorities.
+    pub(super) fn open(&self) -> Result<Session, Problem> {
+        let token = match &self.token_file {
+            Some(path) => Some(Token::from_file(path)?),
+            None => Token::discover()?,
+        };
+        let defaults = SessionSettings::default();
+        Session::new(SessionSettings {
+            authorities: self.cacert.clone(),
+            insecure: self.insecure,
+            token,
+            token_in_clear: self.token_in_clear,
+            stall_timeout: self.timeout.map_or(defaults.stall_timeout, |span| span.0),
+            retries: self.retries,
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! `portolan rm`, `mkdir` and `mv`.
+
+use super::connection::Connection;
+use super::copy::{Work, copy, usage};
+use super::{begin, code_of_all, for_each, told};
+use port::client::{Address, Session};
+use std::ffi::OsString;
+use terms::Problem;
+
+#[derive(clap::Args)]
+pub(super) struct RemoveArguments {
+    /// Files or folders
+    #[arg(required = true, value_name = "ADDRESS")]
+    addresses: Vec<OsString>,
+    /// Folders with all that is in them, too
+    #[arg(short, long)]
+    recursive: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(super) async fn remove(arguments: RemoveArguments) -> u8 {
+    let recursive = arguments.recursive;
+    match begin(&arguments.connection, &arguments.addresses) {
+        Ok((session, addresses)) => {
+            let session = &session;
+            for_each(&addresses, |address| async move { session.remove(&address, recursive).await }).await
+        }
+        Err(problem) => told(&problem),
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct MakeArguments {
+    /// Folders
+    #[arg(required = true, value_name = "ADDRESS")]
+    addresses: Vec<OsString>,
+    /// The folders above, too, and no error if one is there already
+    #[arg(short, long)]
+    parents: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(super) async fn make(arguments: MakeArguments) -> u8 {
+    let parents = arguments.parents;
+    match begin(&arguments.connection, &arguments.addresses) {
+        Ok((session, addresses)) => {
+            let session = &session;
+            for_each(&addresses, |address| async move { session.make_folder(&address, parents).await }).await
+        }
+        Err(problem) => told(&problem),
+    }
+}
+
+#[derive(clap::Args)]
+#[command(long_about = "\
+Rename files and folders, or move them elsewhere.
+
+On one server, and on one file system, that is one step. Otherwise all is copied and verified as by cp, and a source is
+removed once all that was in it has arrived.")]
+pub(super) struct MoveArguments {
+    /// What to move, and at the end where to
+    #[arg(required = true, num_args = 2.., value_names = ["SOURCE", "TARGET"])]
+    addresses: Vec<OsString>,
+    /// Leave what is there already
+    #[arg(short, long)]
+    no_clobber: bool,
+    #[command(flatten)]
+    work: Work,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(super) async fn rename(arguments: MoveArguments) -> u8 {
+    let (session, mut addresses) = match begin(&arguments.connection, &arguments.addresses) {
+        Ok(begun) => begun,
+        Err(problem) => return told(&problem),
+    };
+    // The parser demands two.
+    let Some(target) = addresses.pop() else { return super::EXIT_USAGE };
+    let into = match session.find(&target).await {
+        Ok(there) => there.is_some_and(|entry| entry.is_folder()),
+        Err(problem) => return told(&problem),
+    };
+    if !into && addresses.len() > 1 {
+        return told(&usage(&format!("{target} is not a folder, so that it cannot take several")));
+    }
+    let mut codes = Vec::new();
+    for source in &addresses {
+        let moved = move_one(&session, source, &target, into, &arguments).await;
+        codes.push(moved.unwrap_or_else(|problem| told(&problem)));
+    }
+    code_of_all(codes)
+}
+
+async fn move_one(
+    session: &Session,
+    source: &Address,
+    target: &Address,
+    into: bool,
+    arguments: &MoveArguments,
+) -> Result<u8, Problem> {
+    let place = match source.name() {
+        Some(name) if into => target.join(&name),
+        None => return Err(usage(&format!("{source} has no name, so that it cannot be moved"))),
+        Some(_) => target.clone(),
+    };
+    if session.rename(source, &place, !arguments.no_clobber).await? {
+        return Ok(0);
+    }
+    if arguments.no_clobber && session.find(&place).await?.is_some() {
+        return Err(usage(&format!("{place} is there already")));
+    }
+    let code = copy(session, std::slice::from_ref(source), target, &arguments.work, true).await;
+    if code == 0 {
+        session.remove(source, true).await?;
+    }
+    Ok(code)
+}
