@@ -148,3 +148,6 @@ impl Lent {
         reached.into_iter().for_each(Ending::reached);
     }
 }
+
+#[cfg(test)]
+mod tests;
