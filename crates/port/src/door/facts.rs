@@ -39,7 +39,7 @@ impl DataRequest {
 }
 
 /// The logical path of a URL path, `/data` taken off. `Destination` and tagged `If` headers need it too.
-pub fn logical_path(url_path: &str) -> Result<LogicalPath, Problem> {
+pub(crate) fn logical_path(url_path: &str) -> Result<LogicalPath, Problem> {
     match url_path.strip_prefix(DATA_PREFIX) {
         Some("") => Ok(LogicalPath::root()),
         Some(rest) if rest.starts_with('/') => {

@@ -1,27 +1,43 @@
 //! The door: every request for data passes through [`Door::handle`] (paths below `/data/`) or [`Door::handle_upload`]
 //! (resumable uploads), is judged by the policy, and ends as a response or a [`Problem`].
 
+mod copy;
 pub mod dav;
+mod digests;
 mod facts;
 pub mod listing;
+pub mod media;
 mod names;
 pub mod problem;
+mod read;
+mod remove;
 mod settings;
 pub mod traffic;
+mod upload;
+mod write;
 
 pub use facts::{DataRequest, ResponseFacts};
 pub use names::{Namespace, Namespaces, Place};
 pub use problem::problem_response;
 pub use settings::{DoorSettings, NamespaceSettings};
 pub use traffic::Traffic;
+pub use upload::UPLOADS_PREFIX;
 
-use crate::store::Metadata;
+use crate::staging::{Area, Limits, Publisher, recover};
+use crate::store::{Metadata, Space};
 use archive::{Archive, FileRecord};
-use http::{Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use net::{Body, RequestBody};
 use policy::{Ask, Effect, Policy};
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
 use terms::{LogicalPath, Principal, Problem, Verb};
+use tokio::task::JoinHandle;
+use upload::Uploads;
+
+#[cfg(test)]
+mod tests;
 
 /// Where data live in URLs: what follows is a logical path.
 pub const DATA_PREFIX: &str = "/data";
@@ -37,41 +53,90 @@ struct Inner {
     namespaces: Namespaces,
     archive: Archive,
     policy: Policy,
-    traffic: Traffic,
+    traffic: Arc<Traffic>,
+    area: Arc<Area>,
+    uploads: Uploads,
+    locks: dav::LockTable,
+    /// `None` once the door is closed.
+    publisher: RwLock<Option<Publisher>>,
+    publishing: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    digest_turns: tokio::sync::Semaphore,
     /// Held by whoever changes names in a store, from checking conditions to the rename.
-    names: tokio::sync::Mutex<()>,
+    names: Arc<tokio::sync::Mutex<()>>,
 }
 
+/// How often expired uploads are looked for.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
 impl Door {
-    /// Opens stores and staging area, and finishes or undoes what a crash interrupted.
+    /// Opens stores and staging area, and finishes or undoes what a crash interrupted. Fails when another process holds
+    /// the staging area.
     pub async fn open(settings: DoorSettings, archive: Archive, policy: Policy) -> Result<Self, Problem> {
         let namespaces = Namespaces::open(&settings.namespaces)?;
-        let inner = Inner {
+        let area = Arc::new(Area::open(&settings.staging, settings.file_mode)?);
+        recover(&area, &archive, &namespaces).await?;
+        let locks = dav::LockTable::load(&archive).await?;
+        let traffic = Arc::new(Traffic::default());
+        let names = Arc::default();
+        let counting = Arc::clone(&traffic);
+        let (publisher, publishing) = Publisher::start(
+            Arc::clone(&area),
+            archive.clone(),
+            Arc::clone(&names),
+            Arc::new(move |files| counting.count_group(files)),
+            settings.die_after,
+        );
+        let inner = Arc::new(Inner {
             settings,
             namespaces,
             archive,
             policy,
-            traffic: Traffic::default(),
-            names: tokio::sync::Mutex::new(()),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+            traffic,
+            area,
+            uploads: Uploads::default(),
+            locks,
+            publisher: RwLock::new(Some(publisher)),
+            publishing: tokio::sync::Mutex::new(Some(publishing)),
+            digest_turns: tokio::sync::Semaphore::new(digests::AT_ONCE),
+            names,
+        });
+        tokio::spawn(sweep_now_and_then(Arc::downgrade(&inner)));
+        Ok(Self { inner })
+    }
+
+    /// Publishes what waits, then ends; later uploads are refused. The staging area is free for another process once the
+    /// last clone is gone.
+    pub async fn close(&self) {
+        drop(self.inner.publisher.write().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(publishing) = self.inner.publishing.lock().await.take() {
+            // An error is a panic in the task, which was reported when it happened.
+            let _ = publishing.await;
+        }
     }
 
     /// Answers one request for a path below [`DATA_PREFIX`]. The daemon has put a [`Principal`] into the extensions;
     /// without one the request is anonymous.
     pub async fn handle(&self, request: Request<RequestBody>) -> Response<Body> {
         let facts = ResponseFacts::of(request.method(), request.headers());
+        let method = request.method().clone();
         let answer = match DataRequest::read(request) {
-            Ok(data) => self.dispatch(data).await,
+            Ok(data) => self.dispatch(&method, data).await,
             Err(problem) => Err(problem),
         };
-        answer.unwrap_or_else(|problem| problem_response(&problem, facts))
+        let response = answer.unwrap_or_else(|problem| {
+            self.traffic().count_refusal(problem.kind);
+            problem_response(&problem, facts)
+        });
+        self.traffic().count_request(&method, response.status());
+        response
     }
 
     /// Answers one request for a resumable upload, `/api/v1/uploads/<id>`.
     pub async fn handle_upload(&self, request: Request<RequestBody>) -> Response<Body> {
-        let facts = ResponseFacts::of(request.method(), request.headers());
-        problem_response(&problem::not_found(&LogicalPath::root()), facts)
+        let method = request.method().clone();
+        let response = upload::respond(self, request).await;
+        self.traffic().count_request(&method, response.status());
+        response
     }
 
     /// May this caller do this here? `bytes`: how many it would add or carry, where known.
@@ -110,6 +175,11 @@ impl Door {
         &self.inner.traffic
     }
 
+    /// The locks of WebDAV in force.
+    pub(crate) fn locks(&self) -> &dav::LockTable {
+        &self.inner.locks
+    }
+
     /// Holds all names still: whoever checks a condition on a name and then changes it does both under this guard. The
     /// publisher takes it for each group.
     pub async fn hold_names(&self) -> tokio::sync::MutexGuard<'_, ()> {
@@ -123,7 +193,7 @@ impl Door {
     }
 
     /// Copies one file through staging and publisher, as if it had been sent: durable and digested. True when nothing
-    /// was there before.
+    /// was there before. Rights and locks are the caller's to check.
     pub async fn copy_file(
         &self,
         from: &LogicalPath,
@@ -131,34 +201,85 @@ impl Door {
         overwrite: bool,
         who: &Principal,
     ) -> Result<bool, Problem> {
-        let _ = (from, overwrite, who);
-        Err(problem::no_parent(to))
+        copy::copy_file(self, from, to, overwrite, who).await.map(|published| published.created)
     }
 
-    async fn dispatch(&self, data: DataRequest) -> Result<Response<Body>, Problem> {
-        let method = data.parts.method.clone();
-        match method.as_str() {
-            "GET" | "HEAD" => {
-                let place = self.inner.namespaces.resolve(&data.path)?;
-                let metadata = place.stat().await.map_err(|error| problem::of_io(&error, "look up", &data.path))?;
-                if metadata.is_folder() {
-                    return listing::respond(self, data, metadata).await;
-                }
-                Err(problem::method_not_allowed(&method, &data.path))
-            }
-            "PROPFIND" | "PROPPATCH" | "MKCOL" | "MOVE" | "COPY" | "LOCK" | "UNLOCK" => {
-                dav::handle(self, method, data).await
-            }
-            _ => Err(problem::method_not_allowed(&method, &data.path)),
+    /// The room in the staging area.
+    pub fn staging_space(&self) -> io::Result<Space> {
+        self.inner.area.space()
+    }
+
+    pub(crate) fn area(&self) -> &Arc<Area> {
+        &self.inner.area
+    }
+
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.inner.uploads
+    }
+
+    pub(crate) fn publisher(&self) -> Result<Publisher, Problem> {
+        let publisher = self.inner.publisher.read().unwrap_or_else(PoisonError::into_inner).clone();
+        publisher.ok_or_else(problem::closing)
+    }
+
+    /// Bounds how many files are read for their digests at once.
+    pub(crate) async fn digest_turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
+        self.inner.digest_turns.acquire().await.map_err(|_| problem::closing())
+    }
+
+    /// What bounds a body that announces this length.
+    pub(crate) fn limits(&self, announced: Option<u64>) -> Limits {
+        let settings = self.settings();
+        Limits {
+            announced,
+            max_bytes: settings.max_file_size_bytes,
+            idle: settings.idle_timeout,
+            min_rate_bytes_per_second: settings.min_rate_bytes_per_second,
         }
+    }
+
+    async fn dispatch(&self, method: &Method, data: DataRequest) -> Result<Response<Body>, Problem> {
+        match method.as_str() {
+            "GET" | "HEAD" => read::respond(self, data).await,
+            "PUT" | "DELETE" => {
+                let path = data.path.clone();
+                let answer =
+                    if method == Method::PUT { write::put(self, data).await } else { remove::delete(self, data).await };
+                answer.or_else(|problem| match problem.kind {
+                    // RFC 4918 §11.3 wants this one told in its own XML.
+                    dav::LOCKED => Ok(dav::locked_response(self, &path)),
+                    _ => Err(problem),
+                })
+            }
+            "OPTIONS" => Ok(self.options()),
+            "PROPFIND" | "PROPPATCH" | "MKCOL" | "MOVE" | "COPY" | "LOCK" | "UNLOCK" => {
+                dav::handle(self, method.clone(), data).await
+            }
+            _ => Err(problem::method_not_allowed(method, &data.path)),
+        }
+    }
+
+    /// The same for every path, so that it tells nothing about what is there.
+    fn options(&self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.insert(header::ALLOW, HeaderValue::from_static(ALLOW));
+        headers.insert(HeaderName::from_static("dav"), HeaderValue::from_static("1, 2"));
+        // Without it, Windows' own client takes us for a plain web server.
+        headers.insert(HeaderName::from_static("ms-author-via"), HeaderValue::from_static("DAV"));
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        upload::put_abilities(headers, self);
+        response
+    }
+}
+
+async fn sweep_now_and_then(door: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let Some(inner) = door.upgrade() else { return };
+        upload::sweep(&Door { inner }).await;
     }
 }
 
 /// The methods of the data door, as `Allow` lists them.
-pub const ALLOW: &str =
-    "OPTIONS, GET, HEAD, PUT, PATCH, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK";
-
-/// Is this a method that the data door knows?
-pub fn is_known(method: &Method) -> bool {
-    ALLOW.split(", ").any(|known| known == method.as_str())
-}
+pub const ALLOW: &str = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK";

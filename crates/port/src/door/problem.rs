@@ -1,6 +1,7 @@
 //! Problems: how each failure of the door is told, and how a problem becomes a response.
 
 use super::{ALLOW, ResponseFacts};
+use crate::store::Metadata;
 use archive::ArchiveError;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use net::Body;
@@ -15,10 +16,15 @@ const STORAGE_RETRY: Duration = Duration::from_secs(60);
 
 /// A problem as a response: `application/problem+json` (RFC 9457), or one plain line for who reads text.
 pub fn problem_response(problem: &Problem, facts: ResponseFacts) -> Response<Body> {
+    typed_response(problem, facts, &type_of(problem))
+}
+
+/// The same with a type that a document of the IETF defines.
+pub(crate) fn typed_response(problem: &Problem, facts: ResponseFacts, type_uri: &str) -> Response<Body> {
     let (kind, text) = if facts.wants_text {
         ("text/plain; charset=utf-8", format!("{}\n", problem.to_line()))
     } else {
-        ("application/problem+json", to_json(problem))
+        ("application/problem+json", json_of(problem, type_uri))
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = if facts.is_head { Body::empty() } else { Body::full(text) };
@@ -49,13 +55,21 @@ pub fn problem_response(problem: &Problem, facts: ResponseFacts) -> Response<Bod
 
 /// The members of RFC 9457, and of ours: `kind`, `fault`, `retry`, `next`.
 pub fn to_json(problem: &Problem) -> String {
+    json_of(problem, &type_of(problem))
+}
+
+fn type_of(problem: &Problem) -> String {
+    format!("urn:portolan:problem:{}", problem.kind)
+}
+
+fn json_of(problem: &Problem, type_uri: &str) -> String {
     let retry = match problem.retry {
         Retry::Never => "never",
         Retry::Soon => "soon",
         Retry::After(_) => "after",
     };
     let mut value = serde_json::json!({
-        "type": format!("urn:portolan:problem:{}", problem.kind),
+        "type": type_uri,
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
@@ -78,15 +92,7 @@ pub(crate) fn caller(
     detail: impl Into<String>,
     next: impl Into<String>,
 ) -> Problem {
-    Problem {
-        status,
-        kind,
-        title,
-        detail: detail.into(),
-        blame: Blame::Caller,
-        retry: Retry::Never,
-        next: next.into(),
-    }
+    Problem { status, kind, title, detail: detail.into(), blame: Blame::Caller, retry: Retry::Never, next: next.into() }
 }
 
 /// A failure of the storage while `action` was tried on `path`.
@@ -160,6 +166,19 @@ pub(crate) fn ours(detail: impl Into<String>) -> Problem {
     }
 }
 
+/// The port is on its way out.
+pub(crate) fn closing() -> Problem {
+    Problem {
+        status: 503,
+        kind: "closing",
+        title: "The port is closing",
+        detail: "This port takes no more files: it is being stopped.".to_owned(),
+        blame: Blame::Us,
+        retry: Retry::After(Duration::from_secs(10)),
+        next: "Try again when it is up again, or ask another port.".to_owned(),
+    }
+}
+
 /// No room.
 pub fn storage_full(action: &str, path: &LogicalPath) -> Problem {
     Problem {
@@ -203,6 +222,21 @@ pub fn already_there(path: &LogicalPath) -> Problem {
         "Something is there already",
         format!("{path} is there already, and the request was to make it only if it is not."),
         "Choose another name, or allow replacing.",
+    )
+}
+
+/// A condition of the request does not hold.
+pub fn precondition_failed(path: &LogicalPath, there: Option<&Metadata>) -> Problem {
+    let there = match there {
+        Some(found) => format!("what is there now has the tag {}", found.etag()),
+        None => "nothing is there now".to_owned(),
+    };
+    caller(
+        412,
+        "condition-failed",
+        "A condition does not hold",
+        format!("{path}: {there}, and the request asked for something else."),
+        "Look at what is there now, then decide again.",
     )
 }
 

@@ -1,5 +1,6 @@
 //! What the operator decides about the door.
 
+use crate::staging::publisher::Step;
 use std::path::PathBuf;
 use std::time::Duration;
 use terms::{Algorithm, LogicalPath};
@@ -43,6 +44,8 @@ pub struct DoorSettings {
     pub min_rate_bytes_per_second: u64,
     /// A resumable upload that nobody went on with for this long is swept away.
     pub upload_lifetime: Duration,
+    /// Tests have the publisher die behind one of its steps, to see what the next start makes of it.
+    pub(crate) die_after: Option<Step>,
 }
 
 impl DoorSettings {
@@ -58,6 +61,7 @@ impl DoorSettings {
             // A tenth of an ISDN line: whoever is slower has left.
             min_rate_bytes_per_second: 800,
             upload_lifetime: Duration::from_hours(7 * 24),
+            die_after: None,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What a store tells of a file or folder.
 
 use archive::Identity;
+use port_core::http::conditional::EntityTag;
 use rustix::fs::{FileType, Stat};
+use std::fs::File;
+use std::io;
 use terms::Timestamp;
 
 /// What something in a store is.
@@ -50,6 +53,16 @@ impl Metadata {
     /// sets the modification time back; no record is needed to know it.
     pub fn etag(&self) -> String {
         format!("\"{:x}-{:x}-{:x}\"", self.inode, self.size_bytes, self.changed.nanos())
+    }
+
+    /// The same for comparing.
+    pub fn entity_tag(&self) -> EntityTag {
+        EntityTag::strong(self.etag().trim_matches('"'))
+    }
+
+    /// Of an open file.
+    pub fn of_file(file: &File) -> io::Result<Self> {
+        Ok(Self::of_stat(&rustix::fs::fstat(file)?))
     }
 
     pub(crate) fn of_stat(stat: &Stat) -> Self {

@@ -8,6 +8,7 @@ mod posix;
 
 pub use metadata::{Entry, Kind, Metadata, Space};
 pub use posix::Posix;
+pub(crate) use posix::space_of;
 
 use std::fs::File;
 use std::io;

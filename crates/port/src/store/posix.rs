@@ -1,7 +1,7 @@
 //! A tree of a POSIX file system, on the calling thread. Every name is resolved by openat2(2) below the root's
 //! descriptor: no `..`, no symbolic link and no mount trick leads out of it.
 
-use super::{Entry, Kind, Metadata, RESERVED_PREFIX, Space};
+use super::{ARRIVALS, Entry, Kind, Metadata, RESERVED_PREFIX, Space};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, ResolveFlags};
 use std::fs::File;
 use std::io;
@@ -12,8 +12,7 @@ use terms::{LogicalPath, MAX_SEGMENT_BYTES};
 /// Mode of new folders before the process's umask.
 const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
 
-const BENEATH: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 /// Folders deeper than this are not descended into when a tree is removed. A path has at most
 /// [`terms::MAX_PATH_BYTES`], so this many names; each level holds one descriptor open.
@@ -22,13 +21,40 @@ const MAX_DEPTH: usize = 512;
 /// A tree of a POSIX file system below one root.
 pub struct Posix {
     root: OwnedFd,
+    device: u64,
 }
 
 impl Posix {
     /// Opens the root, which must be a folder. The root's own path may have symbolic links: the operator wrote it.
     pub fn open_root(root: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self { root: rustix::fs::open(root, flags, Mode::empty())? })
+        let root = rustix::fs::open(root, flags, Mode::empty())?;
+        let device = rustix::fs::fstat(&root)?.st_dev;
+        Ok(Self { root, device })
+    }
+
+    /// Its file system.
+    pub fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// Opens the folder [`ARRIVALS`], making it when it is not there.
+    pub(crate) fn arrivals(&self) -> io::Result<OwnedFd> {
+        match rustix::fs::mkdirat(&self.root, ARRIVALS, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.arrivals_if_there()?.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Opens the folder [`ARRIVALS`].
+    pub(crate) fn arrivals_if_there(&self) -> io::Result<Option<OwnedFd>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::openat2(&self.root, ARRIVALS, flags, Mode::empty(), BENEATH) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What is at this path.
@@ -178,7 +204,12 @@ fn is_visible(folder: &LogicalPath, name: &str) -> bool {
         && !(folder.is_root() && name.starts_with(RESERVED_PREFIX))
 }
 
-fn remove_below(parent: &OwnedFd, name: &str, path: &LogicalPath, depth: usize) -> Result<(), (LogicalPath, io::Error)> {
+fn remove_below(
+    parent: &OwnedFd,
+    name: &str,
+    path: &LogicalPath,
+    depth: usize,
+) -> Result<(), (LogicalPath, io::Error)> {
     let at = |error: rustix::io::Errno| (path.clone(), io::Error::from(error));
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) => return Ok(()),

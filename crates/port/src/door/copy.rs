@@ -1,0 +1,87 @@
+//! Copying one file inside the port.
+
+use super::problem::{self, caller};
+use super::{Door, write};
+use crate::staging::{Publication, Published, Staged, Writer};
+use bytes::Bytes;
+use port_core::http::conditional::{Conditions, TagList};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use terms::{Algorithm, LogicalPath, Principal, Problem};
+
+/// Bytes read at a time.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// See [`Door::copy_file`]. The bytes are read and digested, not only cloned: a copy that the disk has damaged is refused
+/// when the source's record says so.
+pub(crate) async fn copy_file(
+    door: &Door,
+    from: &LogicalPath,
+    to: &LogicalPath,
+    overwrite: bool,
+    who: &Principal,
+) -> Result<Published, Problem> {
+    let source = door.namespaces().resolve(from)?;
+    let place = door.namespaces().resolve(to)?;
+    let failed = |error: io::Error| problem::of_io(&error, &format!("copy to {to} from"), from);
+    let (file, metadata) = source.open().await.map_err(failed)?;
+    write::check_parent(door, to).await?;
+    let record = door.record_of(from, &metadata).await?;
+    let known = record.as_ref().map(|record| record.digests.clone()).unwrap_or_default();
+    let mut algorithms = place.namespace.algorithms.clone();
+    algorithms.extend(known.iter().map(terms::Digest::algorithm));
+    let staged = door.area().create(Some(metadata.size_bytes)).map_err(failed)?;
+    let writer = tokio::task::spawn_blocking(move || copy_bytes(&file, staged, &algorithms))
+        .await
+        .map_err(|error| failed(io::Error::other(error)))?
+        .map_err(failed)?;
+    writer.set_modified(metadata.modified).map_err(failed)?;
+    let digests = writer.digests();
+    if let Some((ours, recorded)) = digests.contradiction(&known) {
+        return Err(damaged(from, &recorded.to_string(), &ours.to_string()));
+    }
+    let media_type = record.and_then(|record| record.media_type);
+    if let Some(media_type) = &media_type {
+        super::media::remember(writer.staged().file(), to, media_type);
+    }
+    let only_new = (!overwrite).then_some(TagList::Any);
+    let publication = Publication {
+        place,
+        staged: writer.into_staged(),
+        digests,
+        media_type,
+        publisher: who.to_string(),
+        conditions: Conditions { if_none_match: only_new, ..Conditions::default() },
+        may_replace: overwrite,
+    };
+    door.publisher()?.publish(publication).await
+}
+
+fn copy_bytes(from: &File, staged: Staged, algorithms: &[Algorithm]) -> io::Result<Writer> {
+    let writer = Writer::new(staged, algorithms);
+    let mut offset = 0;
+    loop {
+        let mut buffer = vec![0; READ_BYTES];
+        let count = from.read_at(&mut buffer, offset)?;
+        if count == 0 {
+            return Ok(writer);
+        }
+        buffer.truncate(count);
+        writer.write(&[Bytes::from(buffer)])?;
+        offset += count as u64;
+    }
+}
+
+fn damaged(path: &LogicalPath, recorded: &str, found: &str) -> Problem {
+    Problem {
+        blame: terms::Blame::Storage,
+        ..caller(
+            500,
+            "file-damaged",
+            "The file is damaged",
+            format!("{path} was recorded with {recorded}, and its bytes now have {found}. It was not copied."),
+            "The operator should look at the disk and fetch the file again from another copy.",
+        )
+    }
+}

@@ -1,0 +1,248 @@
+//! GET and HEAD of a file.
+
+use super::problem;
+use super::traffic::{Outcome, Transfer};
+use super::{DataRequest, Door, Place, digests, listing, media};
+use crate::door::write::put_tag;
+use crate::store::Metadata;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use net::{Body, BodyEnd, FileSlice, Part};
+use port_core::http::conditional::{Conditions, Current, Verdict};
+use port_core::http::digest::Wanted;
+use port_core::http::range::{ContentRange, Multipart, Ranges, Selection, Slice};
+use std::fs::File;
+use std::io::IoSliceMut;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Instant, SystemTime};
+use terms::{Problem, Timestamp, Verb};
+
+/// A file up to this length is read on the spot and sent together with its head: one write instead of several.
+const SMALL_BYTES: u64 = 64 * 1024;
+
+/// Asks for, and is, the trailer that says whether all went well (XRootD, Pelican).
+const TRANSFER_STATUS: HeaderName = HeaderName::from_static("x-transfer-status");
+
+/// Answers GET and HEAD. A folder is handed to its listing.
+pub(crate) async fn respond(door: &Door, data: DataRequest) -> Result<Response<Body>, Problem> {
+    let is_head = data.parts.method == Method::HEAD;
+    let (who, path) = (&data.principal, &data.path);
+    let may_read = door.authorise(who, if is_head { Verb::Stat } else { Verb::Read }, path, None);
+    let may_list = door.authorise(who, Verb::List, path, None);
+    // Whoever may do neither does not learn what is there.
+    if let (Err(problem), Err(_)) = (&may_read, &may_list) {
+        return Err(problem.clone());
+    }
+    let place = match door.namespaces().resolve(path) {
+        Ok(place) => place,
+        Err(problem) => return folder(door, data, may_list, problem).await,
+    };
+    match place.open().await {
+        Ok((file, metadata)) => {
+            may_read?;
+            // A slash at the end means a folder, and this is none.
+            if data.trailing_slash {
+                return Err(problem::not_found(path));
+            }
+            send(door, &data, &place, Arc::new(file), metadata).await
+        }
+        Err(error) => {
+            let problem = problem::of_io(&error, "open", path);
+            folder(door, data, may_list, problem).await
+        }
+    }
+}
+
+/// It cannot be opened as a file: perhaps it is a folder.
+async fn folder(
+    door: &Door,
+    data: DataRequest,
+    may_list: Result<(), Problem>,
+    otherwise: Problem,
+) -> Result<Response<Body>, Problem> {
+    if !matches!(otherwise.status, 404 | 405) {
+        return Err(otherwise);
+    }
+    match door.namespaces().stat(&data.path).await {
+        Ok(found) if found.is_folder() => {
+            may_list?;
+            listing::respond(door, data, found).await
+        }
+        _ => Err(otherwise),
+    }
+}
+
+async fn send(
+    door: &Door,
+    data: &DataRequest,
+    place: &Place,
+    file: Arc<File>,
+    metadata: Metadata,
+) -> Result<Response<Body>, Problem> {
+    let conditions = Conditions::read(data.headers());
+    let tag = metadata.entity_tag();
+    let verdict = match conditions.is_empty() {
+        true => Verdict::Proceed,
+        false => conditions.evaluate(true, Some(Current { tag: &tag, modified: metadata.modified })),
+    };
+    let mut headers = HeaderMap::with_capacity(12);
+    put_tag(&mut headers, &metadata);
+    headers.insert(header::LAST_MODIFIED, text(metadata.modified.to_http_date()));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    match verdict {
+        Verdict::NotModified => return Ok(bare(StatusCode::NOT_MODIFIED, headers)),
+        Verdict::PreconditionFailed => return Err(problem::precondition_failed(&place.path, Some(&metadata))),
+        Verdict::Proceed | Verdict::IgnoreRange => {}
+    }
+    let wanted = Wanted::read(data.headers());
+    if !wanted.is_empty() {
+        let known = digests::of_file(door, place, &file, &metadata, &wanted.algorithms()).await?;
+        wanted.answer(&known, &mut headers);
+    }
+    let media_type = media::of(&file, &place.path);
+    // RFC 9110 §14.2: Range is defined for GET alone.
+    let asks_ranges = data.parts.method == Method::GET && verdict == Verdict::Proceed;
+    let ranges = if asks_ranges { Ranges::read(data.headers()) } else { None };
+    let selection = ranges.map_or(Selection::Whole, |ranges| ranges.select(metadata.size_bytes));
+    let mut outgoing =
+        Outgoing { status: StatusCode::PARTIAL_CONTENT, headers, media_type, parts: Vec::new(), bytes: 0 };
+    outgoing.select(selection, &file, &metadata);
+    if outgoing.status == StatusCode::RANGE_NOT_SATISFIABLE {
+        return Ok(bare(outgoing.status, outgoing.headers));
+    }
+    Ok(outgoing.into_response(door, data))
+}
+
+/// An answer being put together.
+struct Outgoing {
+    status: StatusCode,
+    headers: HeaderMap,
+    media_type: String,
+    parts: Vec<Part>,
+    bytes: u64,
+}
+
+impl Outgoing {
+    fn select(&mut self, selection: Selection, file: &Arc<File>, metadata: &Metadata) {
+        let size_bytes = metadata.size_bytes;
+        let part =
+            |slice: Slice| Part::File(FileSlice { file: Arc::clone(file), offset: slice.offset, len: slice.length });
+        match selection {
+            Selection::Whole => {
+                self.status = StatusCode::OK;
+                self.bytes = size_bytes;
+                let whole = (size_bytes > 0).then_some(Slice { offset: 0, length: size_bytes });
+                self.parts = whole.map(part).into_iter().collect();
+            }
+            Selection::Single(slice) => {
+                self.bytes = slice.length;
+                self.parts = vec![part(slice)];
+                self.headers.insert(header::CONTENT_RANGE, text(ContentRange::of(slice, size_bytes).to_string()));
+            }
+            Selection::Several(slices) => {
+                // 122 random bits: they occur in no file by chance.
+                let boundary = uuid::Uuid::now_v7().simple().to_string();
+                let multipart = Multipart::new(&boundary, &self.media_type, size_bytes, &slices);
+                for (head, slice) in multipart.heads().iter().zip(&slices) {
+                    self.parts.push(Part::Bytes(Bytes::copy_from_slice(head.as_bytes())));
+                    self.parts.push(part(*slice));
+                }
+                self.parts.push(Part::Bytes(multipart.tail().into()));
+                self.bytes = multipart.length_bytes();
+                self.media_type = multipart.content_type();
+            }
+            Selection::NotSatisfiable => {
+                self.status = StatusCode::RANGE_NOT_SATISFIABLE;
+                self.headers.insert(header::CONTENT_RANGE, text(ContentRange::unsatisfied(size_bytes).to_string()));
+            }
+        }
+    }
+
+    fn into_response(mut self, door: &Door, data: &DataRequest) -> Response<Body> {
+        self.headers.insert(header::CONTENT_TYPE, text(std::mem::take(&mut self.media_type)));
+        let is_head = data.parts.method == Method::HEAD;
+        let wants_status = !is_head && wants_transfer_status(data.headers());
+        if !wants_status {
+            self.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.bytes));
+        }
+        let body = match is_head {
+            true => Body::empty(),
+            false => self.body(door, data),
+        };
+        let body = if wants_status {
+            self.headers.insert(header::TRAILER, HeaderValue::from_static("X-Transfer-Status"));
+            body.with_trailers(transfer_status)
+        } else {
+            body
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
+    fn body(&mut self, door: &Door, data: &DataRequest) -> Body {
+        let started = Instant::now();
+        if let [Part::File(slice)] = &self.parts[..]
+            && slice.len <= SMALL_BYTES
+            && let Some(bytes) = read_cached(slice)
+        {
+            self.parts = vec![Part::Bytes(bytes)];
+        }
+        let door = door.clone();
+        let path = data.path.clone();
+        let who = data.principal.to_string();
+        let peer = data.peer.as_ref().map(|peer| peer.address);
+        door.traffic().active_sending.fetch_add(1, Ordering::Relaxed);
+        Body::parts(std::mem::take(&mut self.parts)).on_end(move |end: BodyEnd| {
+            let traffic = door.traffic();
+            traffic.active_sending.fetch_sub(1, Ordering::Relaxed);
+            traffic.sent_bytes.fetch_add(end.bytes_sent, Ordering::Relaxed);
+            traffic.remember(Transfer {
+                ended: Timestamp::from(SystemTime::now()),
+                who,
+                peer,
+                verb: "GET",
+                path,
+                bytes: end.bytes_sent,
+                duration: started.elapsed(),
+                outcome: if end.complete { Outcome::Complete } else { Outcome::Broken },
+            });
+        })
+    }
+}
+
+/// Reads what is in the page cache; `None` when the disk would have to be asked, or the file has changed its length. The
+/// body reads it then.
+fn read_cached(slice: &FileSlice) -> Option<Bytes> {
+    let mut buffer = vec![0; usize::try_from(slice.len).ok()?];
+    let flags = rustix::io::ReadWriteFlags::NOWAIT;
+    let count = rustix::io::preadv2(&*slice.file, &mut [IoSliceMut::new(&mut buffer)], slice.offset, flags).ok()?;
+    (count == buffer.len()).then(|| buffer.into())
+}
+
+/// The client must say both that it reads trailers and that it wants this one.
+fn wants_transfer_status(headers: &HeaderMap) -> bool {
+    let reads_trailers = headers.get_all(header::TE).iter().any(|value| {
+        value.to_str().is_ok_and(|text| text.split(',').any(|one| one.trim().eq_ignore_ascii_case("trailers")))
+    });
+    reads_trailers && headers.get(TRANSFER_STATUS).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+fn transfer_status(complete: bool) -> HeaderMap {
+    let status = if complete { "200: OK" } else { "500: the file could not be read to its end" };
+    HeaderMap::from_iter([(TRANSFER_STATUS, HeaderValue::from_static(status))])
+}
+
+fn bare(status: StatusCode, headers: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Dates, ranges and media types are printable ASCII by their making.
+fn text(value: String) -> HeaderValue {
+    HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

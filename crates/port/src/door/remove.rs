@@ -1,0 +1,105 @@
+//! DELETE of a file or of a folder with all in it.
+
+use super::dav::locks::{self, Touch};
+use super::problem::{self, caller};
+use super::{DataRequest, Door};
+use crate::staging::publisher::check_conditions;
+use http::{Response, StatusCode};
+use net::Body;
+use port_core::http::conditional::Conditions;
+use terms::{LogicalPath, Principal, Problem, Verb};
+
+/// The most files and folders below one DELETE by a caller whose rights must be asked one by one.
+const MAX_ASKED: usize = 100_000;
+
+/// Answers DELETE. Recorded first (the records are forgotten), then done: a crash in between leaves a file without a
+/// record, which is a file all the same.
+pub(crate) async fn delete(door: &Door, data: DataRequest) -> Result<Response<Body>, Problem> {
+    let path = &data.path;
+    door.authorise(&data.principal, Verb::Delete, path, None)?;
+    let place = door.namespaces().resolve(path)?;
+    if door.namespaces().holds_mount(path) {
+        return Err(holds_mount(path));
+    }
+    let failed = |error| problem::of_io(&error, "remove", path);
+    let there = place.stat().await.map_err(failed)?;
+    if data.trailing_slash && there.is_file() {
+        return Err(problem::not_found(path));
+    }
+    if there.is_folder() {
+        authorise_below(door, &data.principal, path).await?;
+    }
+    let touch = if there.is_folder() { Touch::Tree } else { Touch::Name };
+    locks::check_write(door, path, data.headers(), &data.principal, touch).await?;
+    let names = door.hold_names().await;
+    let there = place.stat().await.map_err(failed)?;
+    check_conditions(path, Some(&there), &Conditions::read(data.headers()))?;
+    door.archive().remove_tree(path).await.map_err(|error| problem::of_archive(&error))?;
+    let removed = if there.is_folder() {
+        place.namespace.store.remove_tree(&place.within).await
+    } else {
+        place.namespace.store.remove_file(&place.within).await.map_err(|error| (place.within.clone(), error))
+    };
+    drop(names);
+    match removed {
+        Ok(()) => {
+            locks::forget(door, path).await?;
+            Ok(no_content())
+        }
+        Err((within, error)) => {
+            let at = within.rebase(&LogicalPath::root(), &place.namespace.mount).unwrap_or_else(|| path.clone());
+            Err(problem::of_io(&error, "remove", &at))
+        }
+    }
+}
+
+/// May this caller remove everything in this folder? A token's rights hold for a whole tree; what anyone may do can end
+/// at any folder, so that each name must be asked.
+pub(crate) async fn authorise_below(door: &Door, who: &Principal, folder: &LogicalPath) -> Result<(), Problem> {
+    if *who != Principal::Anonymous {
+        return Ok(());
+    }
+    let mut waiting = vec![folder.clone()];
+    let mut asked = 0;
+    while let Some(folder) = waiting.pop() {
+        for entry in door.namespaces().list(&folder).await? {
+            let Ok(child) = folder.join(&entry.name) else { continue };
+            door.authorise(who, Verb::Delete, &child, None)?;
+            asked += 1;
+            if asked > MAX_ASKED {
+                return Err(too_many(&folder));
+            }
+            if entry.metadata.is_folder() {
+                waiting.push(child);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// A namespace is mounted there or below.
+pub(crate) fn holds_mount(path: &LogicalPath) -> Problem {
+    caller(
+        403,
+        "holds-a-namespace",
+        "A namespace is mounted there",
+        format!("{path} is or holds the root of a namespace, which only the settings can remove or move."),
+        "Name what is in it instead.",
+    )
+}
+
+fn too_many(path: &LogicalPath) -> Problem {
+    caller(
+        403,
+        "too-many-below",
+        "Too much at once",
+        format!("Below {path} are more than {MAX_ASKED} names, too many to ask for the rights to each."),
+        "Use a token, or remove the folders in it one by one.",
+    )
+}
