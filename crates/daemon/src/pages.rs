@@ -3,13 +3,15 @@
 use crate::problems::archive_problem;
 use crate::running::Port;
 use crate::sampler::{SAMPLE_INTERVAL, SAMPLES};
-use api::{Direction, NamespaceAnswer, State};
+use api::{NamespaceAnswer, State};
 use askama::Template;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response};
 use net::Body;
 use port::door::DATA_PREFIX;
-use terms::{Blame, ByteSize, LogicalPath, Principal, Problem, Rate, Retry, Span, Verb};
+use port::door::traffic::{Outcome, Transfer};
+use std::time::{Duration, SystemTime};
+use terms::{Blame, ByteSize, LogicalPath, Principal, Problem, Rate, Retry, Timestamp, Verb};
 
 /// Files and transfers shown.
 const SHOWN: usize = 12;
@@ -69,7 +71,8 @@ struct TransferLine {
     href: String,
     size: String,
     rate: String,
-    ended: String,
+    ended: Moment,
+    who: String,
     principal: String,
 }
 
@@ -78,7 +81,13 @@ struct FileLine {
     href: String,
     size: String,
     digest: String,
-    published: String,
+    published: Moment,
+}
+
+/// An instant, as people and as programs read it.
+struct Moment {
+    ago: String,
+    exact: String,
 }
 
 /// The page for this caller.
@@ -88,7 +97,7 @@ pub(crate) async fn front(port: &Port, who: &Principal) -> Result<Response<Body>
         version: env!("CARGO_PKG_VERSION"),
         draining: port.state() == State::Draining,
         since: port.since().to_string(),
-        uptime: Span(port.started.elapsed()).to_string(),
+        uptime: rounded(port.started.elapsed()),
         who: match who {
             Principal::Token { name, .. } => Some(name.clone()),
             _ => None,
@@ -112,7 +121,8 @@ async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
     let newest = port.archive.recent_files(SHOWN as u32).await.map_err(failed("list the newest files"))?;
     let may_list = |path: &LogicalPath| port.decide(who, Verb::List, path).allows();
     let moved = crate::traffic::readings(port.door.traffic());
-    let transfers = crate::traffic::recent(port.door.traffic()).into_iter();
+    let transfers = port.door.traffic().recent().into_iter();
+    let now = SystemTime::now().into();
     Ok(Inside {
         files: thousands(totals.files),
         bytes: ByteSize(totals.bytes).to_string(),
@@ -124,11 +134,11 @@ async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
         spaces: port.namespaces().into_iter().map(space).collect(),
         chart: chart(&port.sampler.rates()),
         transfers: transfers
-            .filter(|transfer| transfer.path.parse().is_ok_and(|path| may_list(&path)))
+            .filter(|transfer| may_list(&transfer.path))
             .take(SHOWN)
-            .map(transfer_line)
+            .map(|transfer| transfer_line(transfer, now))
             .collect(),
-        recent: newest.into_iter().filter(|file| may_list(&file.path)).map(file_line).collect(),
+        recent: newest.into_iter().filter(|file| may_list(&file.path)).map(|file| file_line(file, now)).collect(),
     })
 }
 
@@ -148,33 +158,48 @@ fn space(namespace: NamespaceAnswer) -> Space {
     }
 }
 
-fn transfer_line(transfer: api::TransferAnswer) -> TransferLine {
-    let seconds = transfer.duration_seconds.max(1e-6);
+fn transfer_line(transfer: Transfer, now: Timestamp) -> TransferLine {
+    let seconds = transfer.duration.as_secs_f64().max(1e-6);
+    let name = transfer.who.strip_prefix("token ").unwrap_or(&transfer.who);
     TransferLine {
-        inward: transfer.direction == Direction::In,
-        complete: transfer.complete,
+        inward: transfer.verb != "GET",
+        complete: transfer.outcome == Outcome::Complete,
         href: href(&transfer.path),
-        path: transfer.path,
         size: ByteSize(transfer.bytes).to_string(),
         rate: Rate((transfer.bytes as f64 * 8.0 / seconds) as u64).to_string(),
-        ended: transfer.ended,
-        principal: transfer.principal,
+        ended: moment(transfer.ended, now),
+        who: name.split(" (").next().unwrap_or(name).to_owned(),
+        path: transfer.path.to_string(),
+        principal: transfer.who,
     }
 }
 
-fn file_line(file: archive::FileRecord) -> FileLine {
+fn file_line(file: archive::FileRecord, now: Timestamp) -> FileLine {
     FileLine {
-        href: href(file.path.as_str()),
+        href: href(&file.path),
         path: file.path.to_string(),
         size: ByteSize(file.identity.size_bytes).to_string(),
         digest: file.digests.iter().next().map(ToString::to_string).unwrap_or_default(),
-        published: file.published.to_string(),
+        published: moment(file.published, now),
     }
 }
 
-fn href(path: &str) -> String {
-    let encoded: Result<LogicalPath, _> = path.parse();
-    encoded.map_or_else(|_| format!("{DATA_PREFIX}/"), |path| format!("{DATA_PREFIX}{}", path.to_url_path()))
+fn moment(at: Timestamp, now: Timestamp) -> Moment {
+    Moment { ago: format!("{} ago", rounded(now.since(at))), exact: at.to_string() }
+}
+
+/// In the largest unit that it reaches, without fractions.
+fn rounded(span: Duration) -> String {
+    match span.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn href(path: &LogicalPath) -> String {
+    format!("{DATA_PREFIX}{}", path.to_url_path())
 }
 
 /// Width and height of the picture, in its own units.
