@@ -135,3 +135,6 @@ fn kind_of_postgresql(code: &str) -> Kind {
         _ => Kind::Other,
     }
 }
+
+#[cfg(test)]
+mod tests;

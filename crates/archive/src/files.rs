@@ -32,13 +32,14 @@ impl Archive {
         self.engine.read("read the file records of a folder", statement, file).await
     }
 
-    /// The newest first.
+    /// The newest first; those of the same instant by path.
     pub async fn recent_files(&self, limit: u32) -> Result<Vec<FileRecord>> {
-        let statement = Statement::new(
-            concat!(select!(), "ORDER BY published_ns DESC, folder, name LIMIT $1"),
-            [i64::from(limit).into()],
-        );
-        self.engine.read("read the newest file records", statement, file).await
+        let statement =
+            Statement::new(concat!(select!(), "ORDER BY published_ns DESC LIMIT $1"), [i64::from(limit).into()]);
+        let mut found = self.engine.read("read the newest file records", statement, file).await?;
+        // Not in SQL: SQLite would then sort all files rather than walk down the index.
+        found.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.path.cmp(&b.path)));
+        Ok(found)
     }
 
     /// How many files there are records of, and how many bytes they have. On PostgreSQL this reads the whole table: not

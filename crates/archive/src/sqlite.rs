@@ -116,10 +116,23 @@ fn negative(kib: i64) -> String {
     (-kib).to_string()
 }
 
-/// Makes the file, readable for us alone. SQLite gives its log and index the same mode.
+/// Makes the file, readable for us alone, if it is not there; SQLite gives its log and index the same mode.
+///
+/// Without opening it: to close a file ends all locks that this process has on it, those of SQLite too
+/// (sqlite.org/howtocorrupt.html §2.2).
+#[cfg(target_os = "linux")]
 fn make_private(file: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop)
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    match mknodat(CWD, file, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0) {
+        Err(error) if error != rustix::io::Errno::EXIST => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Elsewhere the folder's mode has to do.
+#[cfg(not(target_os = "linux"))]
+fn make_private(_file: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn is_busy(error: &sqlx::Error) -> bool {

@@ -4,7 +4,7 @@
 //! acknowledged; we kill it, or the database server, in the middle.
 
 use crate::place::Place;
-use crate::samples::{file, path};
+use crate::samples::{file, path, token};
 use archive::{Archive, FileRecord, Location};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -96,6 +96,26 @@ pub(crate) async fn of_the_client_loses_nothing(place: Place) {
         all.extend(acknowledged(child(&place, round as u64 * 10_000_000), after, |child| child.kill().unwrap()));
         check(&place, &all).await;
     }
+}
+
+/// `portolan token create` while the server runs: another process writes all the time, and we too.
+pub(crate) async fn beside_another_process(place: Place) {
+    let child = child(&place, 0);
+    let (archive, runtime) = (place.open().await, tokio::runtime::Handle::current());
+    let tokens: Vec<_> = (0..20).map(|number| token(number, "night shift")).collect();
+    let numbers = tokio::task::block_in_place(|| {
+        acknowledged(child, 5, |child| {
+            runtime.block_on(async {
+                for token in &tokens {
+                    archive.record_token(token).await.unwrap();
+                }
+            });
+            child.kill().unwrap();
+        })
+    });
+    assert_eq!(archive.tokens().await.unwrap(), tokens);
+    archive.close().await;
+    check(&place, &numbers).await;
 }
 
 /// SQLite has no server: there it is the same as the other.

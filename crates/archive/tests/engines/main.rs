@@ -1,6 +1,9 @@
 //! One suite for both engines: every behaviour runs on a fresh database of SQLite, then of a PostgreSQL server that the
 //! test starts on a socket of its own.
 
+// The whole program is a test; clippy's own exception ends at functions marked as one.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
 mod crash;
 mod damage;
 mod files;
@@ -48,12 +51,12 @@ const BEHAVIOURS: &[Behaviour] = behaviours! {
     opening: twice_finds_the_same newer_is_refused at_the_same_moment closed_fails unreachable_is_told;
     damage: is_told_and_nothing_panics;
     versions: each_opens;
-    crash: of_the_client_loses_nothing of_the_server_loses_nothing;
+    crash: beside_another_process of_the_client_loses_nothing of_the_server_loses_nothing;
 };
 
 #[test]
 fn suite_on_sqlite() {
-    run_all(|name| Place::sqlite(name));
+    run_all(Place::sqlite);
 }
 
 #[test]

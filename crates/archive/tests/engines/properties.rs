@@ -55,7 +55,7 @@ pub(crate) async fn are_copied_by_tree(place: Place) {
     archive.copy_properties(&path("/from"), &path("/to")).await.unwrap();
     for name in ["", "/ä/x"] {
         let original = property("colour", &format!("/from{name}"));
-        assert_eq!(of(&format!("/from{name}")).await, [original.clone()]);
+        assert_eq!(of(&format!("/from{name}")).await, std::slice::from_ref(&original));
         assert_eq!(of(&format!("/to{name}")).await, [original]);
     }
     assert_eq!(of("/to/old").await, []);

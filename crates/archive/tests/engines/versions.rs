@@ -23,6 +23,14 @@ pub(crate) async fn each_opens(place: Place) {
         let archive = place.open().await;
         check(&archive).await;
         archive.close().await;
+        empty(&place).await;
+    }
+}
+
+async fn empty(place: &Place) {
+    match place.file() {
+        Some(database) => std::fs::remove_file(database).unwrap(),
+        None => place.raw("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
     }
 }
 
@@ -101,10 +109,7 @@ async fn write_dump(place: &Place) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let newest = *VERSIONS.last().unwrap();
     std::fs::write(stored(newest, place.engine), tidied(&String::from_utf8(output.stdout).unwrap())).unwrap();
-    match place.file() {
-        Some(database) => std::fs::remove_file(database).unwrap(),
-        None => place.raw("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
-    }
+    empty(place).await;
 }
 
 /// Without what speaks of the session that dumped rather than of the database.
