@@ -25,6 +25,6 @@ pub struct FileAnswer {
     /// When it became visible; absent for a file that came another way.
     #[schema(format = DateTime)]
     pub published: Option<String>,
-    /// Who put it there; absent for a file that came another way.
+    /// Who put it there, for administrators and for themselves; absent for a file that came another way.
     pub publisher: Option<String>,
 }

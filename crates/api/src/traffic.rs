@@ -30,10 +30,10 @@ pub struct TransferAnswer {
     /// When it ended.
     #[schema(format = DateTime)]
     pub ended: String,
-    /// From where it was asked.
+    /// From where it was asked, for administrators.
     pub peer: Option<String>,
-    /// Who asked.
-    pub principal: String,
+    /// Who asked, for administrators and for themselves.
+    pub principal: Option<String>,
     /// Did it end well?
     pub complete: bool,
 }

@@ -23,4 +23,4 @@ mod traffic;
 mod wiring;
 
 pub use auth::REVOCATION_DELAY;
-pub use wiring::{Ending, RunOptions, Started, open_archive, run};
+pub use wiring::{Ending, RunOptions, Started, Tell, open_archive, run};

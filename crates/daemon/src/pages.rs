@@ -1,7 +1,7 @@
 //! The first page: what the port is doing, at a glance; made here, useful without any script.
 
 use crate::problems::archive_problem;
-use crate::running::Port;
+use crate::running::{Port, WhoIsTold};
 use crate::sampler::{SAMPLE_INTERVAL, SAMPLES};
 use api::{NamespaceAnswer, State};
 use askama::Template;
@@ -123,6 +123,7 @@ async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
     let moved = crate::traffic::readings(port.door.traffic());
     let transfers = port.door.traffic().recent().into_iter();
     let now = SystemTime::now().into();
+    let told = port.who_is_told(who);
     Ok(Inside {
         files: thousands(totals.files),
         bytes: ByteSize(totals.bytes).to_string(),
@@ -136,7 +137,7 @@ async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
         transfers: transfers
             .filter(|transfer| may_list(&transfer.path))
             .take(SHOWN)
-            .map(|transfer| transfer_line(transfer, now))
+            .map(|transfer| transfer_line(transfer, now, &told))
             .collect(),
         recent: newest.into_iter().filter(|file| may_list(&file.path)).map(|file| file_line(file, now)).collect(),
     })
@@ -158,9 +159,10 @@ fn space(namespace: NamespaceAnswer) -> Space {
     }
 }
 
-fn transfer_line(transfer: Transfer, now: Timestamp) -> TransferLine {
+fn transfer_line(transfer: Transfer, now: Timestamp, told: &WhoIsTold) -> TransferLine {
     let seconds = transfer.duration.as_secs_f64().max(1e-6);
-    let name = transfer.who.strip_prefix("token ").unwrap_or(&transfer.who);
+    let principal = told.of(transfer.who).unwrap_or_default();
+    let name = principal.strip_prefix("token ").unwrap_or(&principal);
     TransferLine {
         inward: transfer.verb != "GET",
         complete: transfer.outcome == Outcome::Complete,
@@ -170,7 +172,7 @@ fn transfer_line(transfer: Transfer, now: Timestamp) -> TransferLine {
         ended: moment(transfer.ended, now),
         who: name.split(" (").next().unwrap_or(name).to_owned(),
         path: transfer.path.to_string(),
-        principal: transfer.who,
+        principal,
     }
 }
 
@@ -229,7 +231,7 @@ fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

@@ -61,6 +61,12 @@ impl Port {
         answers
     }
 
+    /// Of whom this caller may learn.
+    pub(crate) fn who_is_told(&self, who: &Principal) -> WhoIsTold {
+        let all = self.decide(who, Verb::Admin, &LogicalPath::root()).allows();
+        WhoIsTold { all, own: who.to_string() }
+    }
+
     /// Since when, as a word of ours.
     pub(crate) fn since(&self) -> Timestamp {
         self.since.into()
@@ -82,6 +88,24 @@ impl Port {
             process: ProcessFacts::read(),
             ..crate::traffic::readings(traffic)
         }
+    }
+}
+
+/// Who did what is for administrators; everybody may know of themselves.
+pub(crate) struct WhoIsTold {
+    all: bool,
+    own: String,
+}
+
+impl WhoIsTold {
+    /// The name, where this caller may learn it.
+    pub(crate) fn of(&self, name: String) -> Option<String> {
+        (self.all || name == self.own).then_some(name)
+    }
+
+    /// May everything be told?
+    pub(crate) fn is_all(&self) -> bool {
+        self.all
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the door counted, in the daemon's words.
 
 use crate::metrics::Readings;
+use crate::running::WhoIsTold;
 use api::{Direction, TransferAnswer};
 use port::door::Traffic;
 use port::door::traffic::{GROUP_SIZES, Outcome, Transfer};
@@ -20,20 +21,16 @@ pub(crate) fn readings(traffic: &Traffic) -> Readings {
     }
 }
 
-/// The last transfers that ended, the newest first.
-pub(crate) fn recent(traffic: &Traffic) -> Vec<TransferAnswer> {
-    traffic.recent().into_iter().map(answer).collect()
-}
-
-fn answer(transfer: Transfer) -> TransferAnswer {
+/// One transfer that ended, for a caller who may see its path.
+pub(crate) fn answer(transfer: Transfer, told: &WhoIsTold) -> TransferAnswer {
     TransferAnswer {
         path: transfer.path.to_string(),
         direction: if transfer.verb == "GET" { Direction::Out } else { Direction::In },
         bytes: transfer.bytes,
         duration_seconds: transfer.duration.as_secs_f64(),
         ended: transfer.ended.to_string(),
-        peer: transfer.peer.map(|peer| peer.to_string()),
-        principal: transfer.who,
+        peer: transfer.peer.filter(|_| told.is_all()).map(|peer| peer.to_string()),
+        principal: told.of(transfer.who),
         complete: transfer.outcome == Outcome::Complete,
     }
 }

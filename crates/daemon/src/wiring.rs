@@ -33,8 +33,11 @@ pub struct RunOptions {
     /// Where to write the first administrator's token instead of telling it.
     pub admin_token_file: Option<PathBuf>,
     /// Called once, when listening.
-    pub on_started: Option<Box<dyn FnOnce(&Started) + Send>>,
+    pub on_started: Option<Tell>,
 }
+
+/// What is called with a port that listens.
+pub type Tell = Box<dyn FnOnce(&Started) + Send>;
 
 /// A port that listens.
 pub struct Started {

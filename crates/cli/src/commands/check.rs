@@ -22,7 +22,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     match Settings::parse(&text, path) {
         Ok(settings) => {
-            settings.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
+            net::install_crypto_provider();
+            settings.warnings().iter().chain(&settings.examine()).for_each(|doubt| say(&format!("warning: {doubt}")));
             say(&format!("{}: no problems", path.display()));
             ExitCode::SUCCESS
         }

@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
 /// Five lines: where, trust, token, what to do, how to stop.
 fn greeting(started: &Started) -> String {
     let address = started.addresses.first().map_or("", String::as_str);
-    let trust = started.ca_file.as_ref().map(|file| format!(" --ca-file {}", quoted(&file.to_string_lossy())));
+    let trust = started.ca_file.as_ref().map(|file| format!(" --cacert {}", quoted(&file.to_string_lossy())));
     let mut out = String::new();
     // Writing into memory cannot fail.
     let _ = writeln!(

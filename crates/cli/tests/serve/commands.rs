@@ -32,6 +32,12 @@ p.toml:4:14: 'drain_time' is a bare number; write a time with its unit, as \"30 
     let served = world.run(&["serve", "--config", "p.toml"]);
     assert!(served.code == Some(3) && served.stderr.contains(expected.trim_end()), "{served:?}");
     assert_eq!(world.run(&["check", "none.toml"]).code, Some(3));
+    world.write("q.toml", "[[namespace]]\nprefix = \"/\"\nstore = \"nowhere\"\n");
+    let doubted = world.run(&["check", "q.toml"]);
+    assert!(
+        doubted.code == Some(0) && doubted.stderr.starts_with("warning: the store nowhere cannot be used"),
+        "{doubted:?}"
+    );
 }
 
 #[test]

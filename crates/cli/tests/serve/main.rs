@@ -15,7 +15,7 @@ fn a_first_start_makes_what_it_needs_and_shows_the_token_once() {
     let shown = first.stop(Signal::TERM);
     assert_eq!((shown.code, shown.stdout.lines().count()), (Some(0), 5), "{shown:?}");
     assert_eq!(shown.stdout.matches("ptl_").count(), 2, "once to keep and once to paste: {}", shown.stdout);
-    assert!(shown.stdout.contains("portolan cp --ca-file"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("portolan cp --cacert"), "{}", shown.stdout);
     assert!(!shown.stderr.contains("ptl_"), "secrets are never logged: {}", shown.stderr);
     for (file, mode) in [("archive.sqlite", 0o600), ("tls/ca-key.pem", 0o600), ("tls/host-key.pem", 0o600)] {
         assert_eq!(world.mode(file), mode, "{file}");

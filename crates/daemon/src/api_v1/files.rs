@@ -56,6 +56,6 @@ pub(super) async fn file(
         digests: digests.map(|digest| (digest.algorithm().name().to_owned(), digest.to_hex())).collect(),
         media_type: record.as_ref().and_then(|record| record.media_type.clone()),
         published: record.as_ref().map(|record| record.published.to_string()),
-        publisher: record.map(|record| record.publisher),
+        publisher: record.and_then(|record| port.who_is_told(&who).of(record.publisher)),
     }))
 }

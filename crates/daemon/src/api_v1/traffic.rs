@@ -20,15 +20,13 @@ pub(super) async fn traffic(
 ) -> Answer<TrafficAnswer> {
     ask(&port, &who, Verb::Stat, &LogicalPath::root())?;
     let moved = crate::traffic::readings(port.door.traffic());
-    let mut recent = crate::traffic::recent(port.door.traffic());
-    recent.retain(|transfer| {
-        let path: Result<LogicalPath, _> = transfer.path.parse();
-        path.is_ok_and(|path| port.decide(&who, Verb::List, &path).allows())
-    });
+    let told = port.who_is_told(&who);
+    let mut recent = port.door.traffic().recent();
+    recent.retain(|transfer| port.decide(&who, Verb::List, &transfer.path).allows());
     Ok(Json(TrafficAnswer {
         received_bytes: moved.received_bytes,
         sent_bytes: moved.sent_bytes,
         active: moved.transfers_active,
-        recent,
+        recent: recent.into_iter().map(|transfer| crate::traffic::answer(transfer, &told)).collect(),
     }))
 }

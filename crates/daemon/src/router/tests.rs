@@ -27,6 +27,7 @@ async fn each_path_leads_where_it_should_and_strangers_learn_nothing() {
         ("GET", "/datas", token, 404),
         ("GET", "/api/v1/status", None, 401),
         ("GET", "/api/v1/status", token, 200),
+        ("GET", "/api/v1/openapi.json", None, 200),
         ("GET", "//api//v1///status", token, 200),
         ("GET", "/api/v1/nothing", token, 404),
         ("DELETE", "/api/v1/status", token, 405),

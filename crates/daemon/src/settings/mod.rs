@@ -3,6 +3,7 @@
 //!
 //! Never here: a setting that grants something by being absent.
 
+mod examine;
 mod findings;
 mod list;
 mod parse;
@@ -248,6 +249,13 @@ impl Settings {
             plain(address);
         }
         warnings
+    }
+}
+
+impl Settings {
+    /// What a look at this host tells beside: stores that are not there, a certificate that cannot be used.
+    pub fn examine(&self) -> Vec<String> {
+        examine::examine(self)
     }
 }
 
