@@ -111,8 +111,11 @@ impl Traffic {
         }
     }
 
-    /// Remembers one transfer, forgetting the oldest.
+    /// Remembers one transfer, forgetting the oldest, and tells the log of it in one line.
     pub(crate) fn remember(&self, transfer: Transfer) {
+        let Transfer { verb, path, bytes, duration, who, peer, outcome, .. } = &transfer;
+        let peer = peer.map(tracing::field::display);
+        tracing::info!(%path, bytes, seconds = duration.as_secs_f64(), %who, peer, ?outcome, "{verb}");
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() == REMEMBERED {
             recent.pop_front();
