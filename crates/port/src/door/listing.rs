@@ -38,7 +38,7 @@ pub async fn respond(door: &Door, data: DataRequest, folder: Metadata) -> Result
     }
     let (rows, next) = rows(door, &path, &principal, &ask).await?;
     let text = match form {
-        Form::Page => page::render(&path, &rows, next.as_deref())
+        Form::Page => page::render(&path, trailing_slash, &rows, next.as_deref())
             .map_err(|error| problem::ours(format!("the page of {path} could not be made: {error}")))?,
         Form::Json => json(&path, rows, next)?,
     };

@@ -1,14 +1,13 @@
 //! COPY within this port (RFC 4918 §9.8). File copies pass the staging area, so that nothing half-written is visible.
 
 use super::refused::Refused;
-use super::tree::{self, Errand};
+use super::tree::{self, Afterwards, Errand};
 use super::{mkcol, problems};
-use crate::door::{DataRequest, Door, problem};
-use archive::PropertyChange;
+use crate::door::{DataRequest, Door};
 use http::Response;
 use net::Body;
 use port_core::dav::{self, Depth};
-use terms::{LogicalPath, Problem, Verb};
+use terms::Verb;
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, .. } = data;
@@ -25,12 +24,12 @@ pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Bo
         errand.clear(door).await?;
         if errand.source.is_folder() && depth == Depth::Zero {
             mkcol::make_folder(door, to).await?;
-            copy_own_properties(door, from, to).await?;
+            tree::copy_own_properties(door, from, to).await?;
             return Ok(tree::done(&errand));
         }
     }
     if errand.source.is_folder() {
-        let failures = tree::copy_folder(door, from, to, who).await?;
+        let failures = tree::carry_folder(door, from, to, who, Afterwards::Keep).await?;
         if !failures.is_empty() {
             return Err(tree::multistatus(&failures));
         }
@@ -38,12 +37,4 @@ pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Bo
         tree::copy_file(door, from, to, errand.overwrite, who).await?;
     }
     Ok(tree::done(&errand))
-}
-
-/// Those of a folder without what is in it.
-async fn copy_own_properties(door: &Door, from: &LogicalPath, to: &LogicalPath) -> Result<(), Problem> {
-    let failed = |error| problem::of_archive(&error);
-    let properties = door.archive().properties(from).await.map_err(failed)?;
-    let changes: Vec<PropertyChange> = properties.into_iter().map(PropertyChange::Set).collect();
-    door.archive().change_properties(to, &changes).await.map_err(failed)
 }

@@ -4,6 +4,7 @@ use super::locks::{Passes, Touch};
 use super::refused::Refused;
 use super::{empty, now, problems, read_body, xml};
 use crate::door::{DataRequest, Door, Place, problem};
+use crate::store::Metadata;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use net::Body;
 use port_core::dav::{
@@ -12,30 +13,33 @@ use port_core::dav::{
 };
 use rustix::fs::{Mode, OFlags};
 use std::io;
-use terms::{LogicalPath, Principal, Problem, Verb};
+use terms::{LogicalPath, Problem, Verb};
 
 pub(super) async fn lock(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, body, .. } = data;
     let asked = dav::lock_info(&read_body(body, dav::spec::MAX_ASK_BYTES).await?)?;
-    let passes = Passes::read(door, &path, &parts.uri, &parts.headers, &principal).await?;
     // Names are held before the table, here as everywhere: the lock may make a name.
     let _names = door.hold_names().await;
+    let place = door.namespaces().resolve(&path)?;
+    let found = place.stat_if_there().await.map_err(|error| problem::of_io(&error, "look up", &path))?;
+    let verb = if found.is_some() { Verb::Modify } else { Verb::Create };
+    door.authorise(&principal, verb, &path, None)?;
+    let passes = Passes::read(door, &path, &parts.uri, &parts.headers, &principal).await?;
     let _changing = door.locks().changing.lock().await;
     match asked {
-        None => refresh(door, &path, &passes, &parts.headers, &principal).await,
-        Some(info) => grant(door, &path, info, &passes, &parts.headers, &principal).await,
+        None => refresh(door, &path, found, &passes, &parts.headers).await,
+        Some(info) => grant(door, place, found, info, &passes, &parts.headers).await,
     }
 }
 
 async fn refresh(
     door: &Door,
     path: &LogicalPath,
+    found: Option<Metadata>,
     passes: &Passes,
     headers: &HeaderMap,
-    principal: &Principal,
 ) -> Result<Response<Body>, Refused> {
-    door.authorise(principal, Verb::Modify, path, None)?;
-    let found = door.namespaces().stat(path).await?;
+    let found = found.ok_or_else(|| problem::not_found(path))?;
     let span = LockTimeout::of(headers).0;
     let renewed = door.locks().read().renewed(now(), path, passes.submitted(), span);
     let lock = renewed.map_err(|_| problems::condition_failed(path))?;
@@ -45,21 +49,18 @@ async fn refresh(
 
 async fn grant(
     door: &Door,
-    path: &LogicalPath,
+    place: Place,
+    found: Option<Metadata>,
     info: LockInfo,
     passes: &Passes,
     headers: &HeaderMap,
-    principal: &Principal,
 ) -> Result<Response<Body>, Refused> {
+    let path = &place.path;
     let deep = match dav::depth(headers, Depth::Infinity)? {
         Depth::Zero => false,
         Depth::Infinity => true,
         Depth::One => return Err(problems::depth("LOCK", "0 or infinity").into()),
     };
-    let place = door.namespaces().resolve(path)?;
-    let found = place.stat_if_there().await.map_err(|error| problem::of_io(&error, "look up", path))?;
-    let verb = if found.is_some() { Verb::Modify } else { Verb::Create };
-    door.authorise(principal, verb, path, None)?;
     if found.is_none() {
         passes.check(door, path, Touch::Name)?;
     }

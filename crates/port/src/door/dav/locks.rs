@@ -116,6 +116,11 @@ pub(super) struct Passes {
 }
 
 impl Passes {
+    /// No condition, no tokens.
+    pub(super) fn none(who: &Principal) -> Self {
+        Self { tokens: Vec::new(), principal: who.to_string() }
+    }
+
     /// Reads the `If` header and compares it with what is there: 412 when it does not hold (RFC 4918 §10.4.1).
     pub(super) async fn read(
         door: &Door,
@@ -124,11 +129,11 @@ impl Passes {
         headers: &HeaderMap,
         who: &Principal,
     ) -> Result<Self, Refused> {
-        let principal = who.to_string();
-        let Some(value) = headers.get("if") else { return Ok(Self { tokens: Vec::new(), principal }) };
-        let Ok(text) = value.to_str() else {
-            let name = "If";
-            return Err(Refusal::Header { name, value: "bytes".into(), expected: "visible ASCII" }.into());
+        let mut values = headers.get_all("if").iter();
+        let Some(value) = values.next() else { return Ok(Self::none(who)) };
+        let (Ok(text), None) = (value.to_str(), values.next()) else {
+            let (value, expected) = ("bytes, or twice".into(), "it is given once, in visible ASCII");
+            return Err(Refusal::Header { name: "If", value, expected }.into());
         };
         let condition = IfHeader::parse(text)?;
         let own = own_authority(uri, headers);
@@ -146,7 +151,7 @@ impl Passes {
         if !holds {
             return Err(problems::condition_failed(path).into());
         }
-        Ok(Self { tokens: condition.tokens().map(str::to_owned).collect(), principal })
+        Ok(Self { tokens: condition.tokens().map(str::to_owned).collect(), ..Self::none(who) })
     }
 
     pub(super) fn submitted(&self) -> Submitted<'_> {

@@ -13,7 +13,7 @@ mod proppatch;
 mod refused;
 mod relocate;
 #[cfg(test)]
-mod tests;
+pub(in crate::door) mod tests;
 mod tree;
 
 pub use locks::LockTable;

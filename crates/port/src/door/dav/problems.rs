@@ -88,3 +88,16 @@ pub(super) fn too_many(what: &str, limit: usize) -> Problem {
         "Remove some first.",
     )
 }
+
+/// A file changed while it was carried to another place.
+pub(super) fn changed(path: &LogicalPath) -> Problem {
+    caller(
+        409,
+        "changed-meanwhile",
+        "The file changed meanwhile",
+        format!(
+            "{path} was replaced or removed by somebody else while it was moved: its copy is at the destination, and what is there now stays."
+        ),
+        "Look at both, and move it again if it should go too.",
+    )
+}

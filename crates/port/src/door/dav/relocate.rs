@@ -3,7 +3,7 @@
 use super::locks::{self, Touch};
 use super::problems;
 use super::refused::Refused;
-use super::tree::{self, Errand};
+use super::tree::{self, Afterwards, Errand};
 use crate::door::{DataRequest, Door, problem, remove};
 use http::Response;
 use net::Body;
@@ -46,7 +46,10 @@ async fn rename(door: &Door, errand: &Errand) -> Result<Renamed, Refused> {
     let (from, to) = (&errand.from, &errand.to);
     let _names = door.hold_names().await;
     // What was true before the names were held may not be now.
-    let there = tree::look(to).await?;
+    let (source, there) = (tree::look(from).await?, tree::look(to).await?);
+    if source.map(|source| source.kind) != Some(errand.source.kind) {
+        return Err(problem::not_found(&from.path).into());
+    }
     if there.map(|there| there.kind) != errand.there.map(|there| there.kind) {
         return Err(problem::already_there(&to.path).into());
     }
@@ -75,7 +78,7 @@ async fn rename(door: &Door, errand: &Errand) -> Result<Renamed, Refused> {
     Ok(Renamed::Done)
 }
 
-/// The source goes only when all of it has arrived.
+/// Each file goes from the source only when its copy is durable.
 async fn copy_and_remove(door: &Door, errand: &Errand) -> Result<Response<Body>, Refused> {
     let (from, to, who) = (&errand.from, &errand.to, &errand.who);
     door.authorise(who, Verb::Read, &from.path, None)?;
@@ -86,16 +89,14 @@ async fn copy_and_remove(door: &Door, errand: &Errand) -> Result<Response<Body>,
         errand.clear(door).await?;
     }
     if errand.source.is_folder() {
-        let failures = tree::copy_folder(door, &from.path, &to.path, who).await?;
+        let failures = tree::carry_folder(door, &from.path, &to.path, who, Afterwards::Remove).await?;
         if !failures.is_empty() {
             return Err(tree::multistatus(&failures));
         }
     } else {
+        let before = door.namespaces().stat(&from.path).await?;
         tree::copy_file(door, &from.path, &to.path, errand.overwrite, who).await?;
+        tree::remove_carried(door, &from.path, &before).await?;
     }
-    let _names = door.hold_names().await;
-    tree::remove_tree(from).await?;
-    door.archive().remove_tree(&from.path).await.map_err(|error| problem::of_archive(&error))?;
-    locks::forget(door, &from.path).await?;
     Ok(tree::done(errand))
 }

@@ -6,6 +6,7 @@ use super::refused::Refused;
 use super::{own_authority, problems};
 use crate::door::{Door, Place, problem, remove};
 use crate::store::Metadata;
+use archive::PropertyChange;
 use futures_util::stream::{self, StreamExt};
 use http::request::Parts;
 use net::Body;
@@ -47,26 +48,21 @@ impl Errand {
         let (from, to) = (door.namespaces().resolve(path)?, door.namespaces().resolve(&to)?);
         let source = door.namespaces().stat(path).await?;
         let there = look(&to).await?;
-        match to.path.parent() {
-            Some(parent) if door.namespaces().stat(&parent).await.is_ok_and(|parent| parent.is_folder()) => {}
-            _ => return Err(problem::no_parent(&to.path).into()),
-        }
-        if there.is_some() && door.namespaces().holds_mount(&to.path) {
-            return Err(remove::holds_mount(&to.path).into());
-        }
-        let errand = Self {
-            passes: Passes::read(door, path, &parts.uri, headers, &who).await?,
-            from,
-            to,
-            source,
-            there,
-            overwrite,
-            who,
-        };
-        if errand.there.is_some() && !overwrite {
-            return Err(problem::already_there(&errand.to.path).into());
-        }
+        let mut errand = Self { from, to, source, there, overwrite, passes: Passes::none(&who), who };
+        // Before anything about the destination is told.
         errand.authorise_destination(door).await?;
+        errand.passes = Passes::read(door, path, &parts.uri, headers, &errand.who).await?;
+        let to = &errand.to.path;
+        match to.parent() {
+            Some(parent) if door.namespaces().stat(&parent).await.is_ok_and(|parent| parent.is_folder()) => {}
+            _ => return Err(problem::no_parent(to).into()),
+        }
+        if errand.there.is_some() && !overwrite {
+            return Err(problem::already_there(to).into());
+        }
+        if errand.there.is_some() && door.namespaces().holds_mount(to) {
+            return Err(remove::holds_mount(to).into());
+        }
         Ok(errand)
     }
 
@@ -96,7 +92,7 @@ impl Errand {
     /// Removes what is at the destination, where that is needed. The caller holds the names. A lock on the destination
     /// itself stays, because its address stays mapped (RFC 4918 §7.6); locks below it go with what they were on.
     pub(super) async fn clear(&self, door: &Door) -> Result<(), Refused> {
-        if !self.must_clear() {
+        if !self.must_clear() || look(&self.to).await?.is_none() {
             return Ok(());
         }
         remove_tree(&self.to).await?;
@@ -145,53 +141,138 @@ pub(super) async fn copy_file(
     door.archive().copy_properties(from, to).await.map_err(|error| problem::of_archive(&error))
 }
 
-/// Copies a folder with all in it; nothing is at `to`. What fails is told and the rest goes on (RFC 4918 §9.8.3); only
-/// when the folder itself cannot be made, nothing is done.
-pub(super) async fn copy_folder(
+/// Copies the properties of a folder without those of what is in it.
+pub(super) async fn copy_own_properties(door: &Door, from: &LogicalPath, to: &LogicalPath) -> Result<(), Problem> {
+    let failed = |error| problem::of_archive(&error);
+    let properties = door.archive().properties(from).await.map_err(failed)?;
+    let changes: Vec<PropertyChange> = properties.into_iter().map(PropertyChange::Set).collect();
+    door.archive().change_properties(to, &changes).await.map_err(failed)
+}
+
+/// What becomes of the files of a tree when they have been copied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Afterwards {
+    /// They stay.
+    Keep,
+    /// Each goes as soon as its copy is durable, if it is still what was copied. What we do not see (a symbolic link, a
+    /// name that is not UTF-8) is not copied, so it stays, and its folders with it.
+    Remove,
+}
+
+/// Carries a folder with all in it; nothing is at `to`. What fails is told and the rest goes on (RFC 4918 §9.8.3,
+/// §9.9.3); only when the folder itself cannot be made, nothing is done.
+pub(super) async fn carry_folder(
     door: &Door,
     from: &LogicalPath,
     to: &LogicalPath,
     who: &Principal,
+    afterwards: Afterwards,
 ) -> Result<Vec<Failure>, Refused> {
-    let mut failures: Vec<Failure> = Vec::new();
     make_folder(door, to, who).await?;
-    let mut folders = vec![(from.clone(), to.clone())];
-    while let Some((from, to)) = folders.pop() {
-        let entries = match list(door, &from, who).await {
-            Ok(entries) => entries,
+    copy_own_properties(door, from, to).await?;
+    let mut failures: Vec<Failure> = Vec::new();
+    let mut waiting = vec![(from.clone(), to.clone())];
+    let mut visited = Vec::new();
+    while let Some((from, to)) = waiting.pop() {
+        let (files, folders) = match list(door, &from, &to, who, &mut failures).await {
+            Ok(found) => found,
             Err(problem) => {
                 failures.push(Failure { path: from, kind: Kind::Folder, problem });
                 continue;
             }
         };
-        let mut files = Vec::new();
-        for entry in entries {
-            let (Ok(source), Ok(target)) = (from.join(&entry.name), to.join(&entry.name)) else { continue };
-            if entry.metadata.is_file() {
-                files.push((source, target));
-                continue;
-            }
+        visited.push(from);
+        for (source, target) in folders {
             match make_folder(door, &target, who).await {
-                Ok(()) => folders.push((source, target)),
+                Ok(()) => {
+                    copy_own_properties(door, &source, &target).await?;
+                    waiting.push((source, target));
+                }
                 Err(problem) => failures.push(Failure { path: target, kind: Kind::Folder, problem }),
             }
         }
-        let copies = stream::iter(files).map(|(source, target)| async move {
-            let done = copy_member(door, &source, &target, who).await;
+        let carried = stream::iter(files).map(|(source, target)| async move {
+            let done = carry_file(door, &source, &target, who, afterwards).await;
             done.err().map(|problem| Failure { path: target, kind: Kind::File, problem })
         });
-        let failed: Vec<Failure> =
-            copies.buffer_unordered(COPIES_AT_ONCE).filter_map(|failure| async { failure }).collect().await;
-        failures.extend(failed);
+        let failed = carried.buffer_unordered(COPIES_AT_ONCE).filter_map(|failure| async { failure });
+        failures.extend(failed.collect::<Vec<Failure>>().await);
         failures.truncate(MAX_FAILURES);
     }
-    // One statement for the whole tree, and what did not arrive gets none.
-    let failed = |error| problem::of_archive(&error);
-    door.archive().copy_properties(from, to).await.map_err(failed)?;
-    for failure in failures.iter().filter(|failure| failure.path.is_within(to)) {
-        door.archive().remove_tree(&failure.path).await.map_err(failed)?;
+    if afterwards == Afterwards::Remove && failures.is_empty() {
+        // The deepest last in, first out.
+        for folder in visited.iter().rev() {
+            if let Err(problem) = remove_empty_folder(door, folder).await {
+                failures.push(Failure { path: folder.clone(), kind: Kind::Folder, problem });
+                break;
+            }
+        }
     }
     Ok(failures)
+}
+
+async fn carry_file(
+    door: &Door,
+    from: &LogicalPath,
+    to: &LogicalPath,
+    who: &Principal,
+    afterwards: Afterwards,
+) -> Result<(), Problem> {
+    door.authorise(who, Verb::Read, from, None)?;
+    door.authorise(who, Verb::Create, to, None)?;
+    let before = door.namespaces().stat(from).await?;
+    copy_file(door, from, to, false, who).await?;
+    if afterwards == Afterwards::Remove { remove_carried(door, from, &before).await } else { Ok(()) }
+}
+
+/// Removes a file whose copy is durable, unless it is another one by now.
+pub(super) async fn remove_carried(door: &Door, path: &LogicalPath, carried: &Metadata) -> Result<(), Problem> {
+    let place = door.namespaces().resolve(path)?;
+    let _names = door.hold_names().await;
+    if look(&place).await?.is_none_or(|found| found.identity() != carried.identity()) {
+        return Err(problems::changed(path));
+    }
+    door.archive().remove_tree(path).await.map_err(|error| problem::of_archive(&error))?;
+    let removed = place.namespace.store.remove_file(&place.within).await;
+    removed.map_err(|error| problem::of_io(&error, "remove", path))?;
+    locks::forget(door, path).await
+}
+
+async fn remove_empty_folder(door: &Door, path: &LogicalPath) -> Result<(), Problem> {
+    let place = door.namespaces().resolve(path)?;
+    let _names = door.hold_names().await;
+    let removed = place.namespace.store.remove_empty_folder(&place.within).await;
+    removed.map_err(|error| problem::of_io(&error, "remove", path))?;
+    door.archive().remove_tree(path).await.map_err(|error| problem::of_archive(&error))?;
+    locks::forget(door, path).await
+}
+
+/// Source and target of each file, and of each folder.
+type Pairs = (Vec<(LogicalPath, LogicalPath)>, Vec<(LogicalPath, LogicalPath)>);
+
+/// What is in one folder; a name that the target's path has no room for is a failure at once.
+async fn list(
+    door: &Door,
+    from: &LogicalPath,
+    to: &LogicalPath,
+    who: &Principal,
+    failures: &mut Vec<Failure>,
+) -> Result<Pairs, Problem> {
+    door.authorise(who, Verb::List, from, None)?;
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in door.namespaces().list(from).await? {
+        let is_file = entry.metadata.is_file();
+        match (from.join(&entry.name), to.join(&entry.name)) {
+            (Ok(source), Ok(target)) if is_file => files.push((source, target)),
+            (Ok(source), Ok(target)) => folders.push((source, target)),
+            (Err(error), _) | (_, Err(error)) => {
+                let kind = if is_file { Kind::File } else { Kind::Folder };
+                let problem = problem::invalid_path(&format!("{to}/{}", entry.name), error);
+                failures.push(Failure { path: from.clone(), kind, problem });
+            }
+        }
+    }
+    Ok((files, folders))
 }
 
 /// The failures as a multistatus body.
@@ -202,17 +283,6 @@ pub(super) fn multistatus(failures: &[Failure]) -> Refused {
     }
     body.push_str(dav::multistatus_close());
     Refused::Multistatus(body)
-}
-
-async fn copy_member(door: &Door, from: &LogicalPath, to: &LogicalPath, who: &Principal) -> Result<(), Problem> {
-    door.authorise(who, Verb::Read, from, None)?;
-    door.authorise(who, Verb::Create, to, None)?;
-    door.copy_file(from, to, false, who).await.map(drop)
-}
-
-async fn list(door: &Door, from: &LogicalPath, who: &Principal) -> Result<Vec<crate::store::Entry>, Problem> {
-    door.authorise(who, Verb::List, from, None)?;
-    door.namespaces().list(from).await
 }
 
 async fn make_folder(door: &Door, path: &LogicalPath, who: &Principal) -> Result<(), Problem> {

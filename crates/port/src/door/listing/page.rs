@@ -26,7 +26,7 @@ struct Page<'a> {
     style: &'static str,
     path: &'a str,
     crumbs: Vec<Crumb<'a>>,
-    has_parent: bool,
+    parent: Option<String>,
     rows: Vec<Line>,
     next: Option<String>,
     summary: String,
@@ -51,39 +51,53 @@ struct Line {
     digests: String,
 }
 
-/// Renders the page.
-pub(super) fn render(folder: &LogicalPath, rows: &[Row], next: Option<&str>) -> Result<String, askama::Error> {
+/// Renders the page. Without a slash at the end of its address, links start one folder higher, and say so.
+pub(super) fn render(
+    folder: &LogicalPath,
+    trailing_slash: bool,
+    rows: &[Row],
+    next: Option<&str>,
+) -> Result<String, askama::Error> {
     let depth = folder.segments().count();
-    let crumbs = folder
-        .segments()
-        .enumerate()
-        .map(|(at, name)| Crumb { name, href: "../".repeat(depth - at - 1) })
-        .map(|crumb| if crumb.href.is_empty() { Crumb { href: "./".into(), ..crumb } } else { crumb });
-    let root = Crumb { name: "data", href: if depth == 0 { "./".into() } else { "../".repeat(depth) } };
+    let start = match (trailing_slash, folder.is_root()) {
+        (true, _) => String::new(),
+        (false, true) => format!("{}/", &crate::door::DATA_PREFIX[1..]),
+        (false, false) => format!("{}/", encode(folder.name())),
+    };
+    let crumbs = folder.segments().enumerate().map(|(at, name)| Crumb { name, href: up(&start, depth - at - 1) });
+    let root = Crumb { name: "data", href: up(&start, depth) };
     let bytes: u64 = rows.iter().map(|row| row.size_bytes).fold(0, u64::saturating_add);
     let more = if next.is_some() { " on this page" } else { "" };
     Page {
         style: STYLE,
         path: folder.as_str(),
         crumbs: std::iter::once(root).chain(crumbs).collect(),
-        has_parent: !folder.is_root(),
-        rows: rows.iter().map(line).collect(),
-        next: next.map(|name| format!("?after={}", super::query_value(name))),
+        parent: (!folder.is_root()).then(|| up(&start, 1)),
+        rows: rows.iter().map(|row| line(&start, row)).collect(),
+        next: next.map(|name| format!("{start}?after={}", super::query_value(name))),
         summary: format!("{} entries{more}, {}", rows.len(), ByteSize(bytes)),
     }
     .render()
 }
 
-fn line(row: &Row) -> Line {
-    let encoded =
-        LogicalPath::root().join(&row.name).map(|path| path.to_url_path()[1..].to_owned()).unwrap_or_default();
+/// So many folders up.
+fn up(start: &str, levels: usize) -> String {
+    if levels == 0 && start.is_empty() { "./".to_owned() } else { format!("{start}{}", "../".repeat(levels)) }
+}
+
+/// A name as the first segment of a relative link.
+fn encode(name: &str) -> String {
+    let encoded = LogicalPath::root().join(name).map(|path| path.to_url_path()[1..].to_owned()).unwrap_or_default();
     // A colon in the first segment would make a scheme of what is before it (RFC 3986 §4.2).
-    let dot = if encoded.contains(':') { "./" } else { "" };
+    if encoded.contains(':') { format!("./{encoded}") } else { encoded }
+}
+
+fn line(start: &str, row: &Row) -> Line {
     let slash = if row.is_folder { "/" } else { "" };
     let all: Vec<String> = row.digests.iter().map(ToString::to_string).collect();
     Line {
         name: format!("{}{slash}", row.name),
-        href: format!("{dot}{encoded}{slash}"),
+        href: format!("{start}{}{slash}", encode(&row.name)),
         is_folder: row.is_folder,
         size: ByteSize(row.size_bytes).to_string(),
         bytes: row.size_bytes,
