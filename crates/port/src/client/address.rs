@@ -84,10 +84,14 @@ impl Address {
         }
     }
 
-    /// Does the spelling say that it is a folder, by a slash at its end?
+    /// Does the spelling say that it is a folder: by a slash at its end, or as `.` or `..`?
     pub fn looks_like_folder(&self) -> bool {
         match self {
-            Self::Local(path) => path.as_os_str().as_encoded_bytes().ends_with(b"/"),
+            Self::Local(path) => {
+                path.as_os_str().as_encoded_bytes().ends_with(b"/")
+                    || path.file_name().is_none()
+                    || path.as_os_str().as_encoded_bytes().ends_with(b"/.")
+            }
             Self::Remote(url) => url.path.ends_with('/'),
             Self::Standard => false,
         }

@@ -223,7 +223,7 @@ impl Course {
                 add(&self.tally.bytes_skipped, file.size_bytes.unwrap_or(0));
             }
             Outcome::Failed(problem) => {
-                if problem.kind == fault::kind::UNREACHABLE {
+                if fault::is_unreachable(problem) {
                     row.fetch_add(1, Ordering::Relaxed);
                 }
                 self.fail(file.source.clone(), problem.clone());

@@ -20,12 +20,10 @@ pub mod kind {
     pub const DIGEST_MISMATCH: &str = "digest-mismatch";
     /// The server offers no digest of the kind that was demanded.
     pub const NO_DIGEST: &str = "no-digest";
-    /// No connection, or it broke.
-    pub const UNREACHABLE: &str = "peer-unreachable";
-    /// The connection was there, but nothing came.
-    pub const STALLED: &str = "stalled";
-    /// The body ended too early.
-    pub const CUT_SHORT: &str = "cut-short";
+    /// The connection was there, but nothing came. The same word is used by `net`.
+    pub const STALLED: &str = "peer-silent";
+    /// The connection broke. Likewise.
+    pub const CUT_SHORT: &str = "peer-connection-lost";
     /// The file changed while it was read.
     pub const CHANGED: &str = "source-changed";
     /// Something is there already.
@@ -40,6 +38,16 @@ pub mod kind {
     pub const LOCAL: &str = "local-storage";
     /// The user stopped it.
     pub const INTERRUPTED: &str = "interrupted";
+}
+
+/// Was there no way to the server at all, or no trust in it? Then the next file will fare no better.
+pub fn is_unreachable(problem: &Problem) -> bool {
+    matches!(problem.kind, "peer-unreachable" | "host-unknown" | "peer-untrusted" | "tls-failed")
+}
+
+/// Did a connection that was there break, or fall silent?
+pub fn is_broken_off(problem: &Problem) -> bool {
+    matches!(problem.kind, kind::STALLED | kind::CUT_SHORT)
 }
 
 pub(crate) fn usage(detail: String) -> Problem {

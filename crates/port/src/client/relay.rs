@@ -8,7 +8,7 @@ use net::client::ClientBody;
 use port_core::digest::Digester;
 use port_core::http::digest as spelling;
 use std::io::{self, Read as _};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use terms::{Algorithm, Digest, DigestSet, Problem};
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ use super::entry::{Entry, Kind};
 use super::fault;
 use super::progress::{FileTally, Waiting, add};
 use super::remote::{self, wanting};
-use super::wire::{Ask, Payload, Reply, Wire};
+use super::wire::{Ask, Payload, Reply, Sending, Wire};
 
 /// Redirects of the receiving server that are followed; each costs another request to the sending one.
 const MAX_REDIRECTS: usize = 5;
@@ -37,7 +37,7 @@ pub(crate) struct Relay<'a> {
 /// What passes by, as seen by both sides.
 struct Passing {
     digester: Mutex<Option<Digester>>,
-    sent: Arc<AtomicU64>,
+    sent: Arc<Sending>,
     /// Why the source ended, told better than by the broken request that follows.
     problem: Mutex<Option<Problem>>,
 }
@@ -63,7 +63,7 @@ impl Relay<'_> {
             let reply = wire.succeed("Fetching", ask).await?;
             let told = spelling::offered(reply.headers());
             let entry = Entry::of_headers(String::new(), Kind::File, reply.headers());
-            let passing = self.passing();
+            let passing = self.passing(entry.size_bytes);
             let stream = incoming(reply, self.course, &passing, self.file);
             let answer = self.put(&target, &entry, ClientBody::stream(stream, entry.size_bytes), &passing).await?;
             if answer.is_redirect()
@@ -82,7 +82,7 @@ impl Relay<'_> {
 
     /// From standard input, whose length nobody knows.
     pub(crate) async fn from_standard_input(&self) -> Result<Option<Digest>, Problem> {
-        let passing = self.passing();
+        let passing = self.passing(None);
         let stream = standard_input(self.course, &passing, self.file);
         let entry = Entry { modified: None, ..self.known.clone() };
         let answer = self.put(self.target, &entry, ClientBody::stream(stream, None), &passing).await?;
@@ -91,12 +91,12 @@ impl Relay<'_> {
         self.prove(self.target, &ours, spelling::offered(answer.headers()), false).await
     }
 
-    fn passing(&self) -> Arc<Passing> {
+    fn passing(&self, size_bytes: Option<u64>) -> Arc<Passing> {
         let mut algorithms = BLOCK_ALGORITHMS.to_vec();
         // There is no second reading, so that all that a server could tell is computed; md5 is the dear one.
         algorithms.extend(self.course.settings.digest.map_or(vec![Algorithm::Sha256], |algorithm| vec![algorithm]));
         let digester = Mutex::new(Some(Digester::new(&algorithms)));
-        Arc::new(Passing { digester, sent: Arc::default(), problem: Mutex::default() })
+        Arc::new(Passing { digester, sent: Sending::of(size_bytes), problem: Mutex::default() })
     }
 
     async fn put(&self, target: &Url, entry: &Entry, body: ClientBody, passing: &Passing) -> Result<Reply, Problem> {
@@ -169,7 +169,7 @@ impl Passing {
             digester.update(bytes);
         }
         let length = bytes.len() as u64;
-        add(&self.sent, length);
+        self.sent.advance(length);
         add(&course.tally.bytes_moved, length);
         add(&file.bytes_done, length);
     }
@@ -220,7 +220,10 @@ fn incoming(
             return None;
         }
         match state.wire.piece(&mut state.body, &state.url, &state.course.tally.meter).await {
-            Ok(None) => None,
+            Ok(None) => {
+                state.passing.sent.end();
+                None
+            }
             Ok(Some(bytes)) => {
                 state.passing.see(&bytes, &state.course, &state.file);
                 Some((Ok(bytes), state))
@@ -244,7 +247,10 @@ fn standard_input(
     tokio::task::spawn_blocking(move || read_standard_input(&mut |piece| pieces.blocking_send(piece).is_ok()));
     let state = (arriving, Arc::clone(course), Arc::clone(passing), Arc::clone(file));
     futures_util::stream::unfold(state, |mut state| async move {
-        let piece = state.0.recv().await?;
+        let Some(piece) = state.0.recv().await else {
+            state.2.sent.end();
+            return None;
+        };
         let piece = match piece {
             Ok(bytes) => {
                 state.2.see(&bytes, &state.1, &state.3);

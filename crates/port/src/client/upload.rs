@@ -17,7 +17,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use terms::{Algorithm, Digest, DigestSet, Problem};
@@ -34,7 +34,7 @@ use super::part;
 use super::progress::{FileTally, Tally, Waiting, add};
 use super::remote::{self, wanting};
 use super::upload_state::UploadState;
-use super::wire::{Ask, Payload, Reply};
+use super::wire::{Ask, Payload, Reply, Sending};
 
 /// When the file was modified, in seconds; of the ownCloud family, also sent by rclone and read by our door.
 const X_OC_MTIME: HeaderName = HeaderName::from_static("x-oc-mtime");
@@ -429,12 +429,16 @@ struct Feed {
 struct Fed {
     digests: Mutex<Option<DigestSet>>,
     ended: Mutex<Option<Instant>>,
-    sent: Arc<AtomicU64>,
+    sent: Arc<Sending>,
 }
 
 impl Feed {
     fn new(upload: &Upload<'_>, opened: &Opened, range: Range<u64>) -> Self {
-        let shared = Arc::new(Fed { digests: Mutex::default(), ended: Mutex::default(), sent: Arc::default() });
+        let shared = Arc::new(Fed {
+            digests: Mutex::default(),
+            ended: Mutex::default(),
+            sent: Sending::of(Some(range.end - range.start)),
+        });
         let (file, algorithms, fed) = (Arc::clone(&opened.file), upload.algorithms(), Arc::clone(&shared));
         let (tally, progress) = (Arc::clone(&upload.course.tally), Arc::clone(upload.file));
         let make = Arc::new(move || {
@@ -525,7 +529,7 @@ fn counted(
         match &piece {
             Some(Ok(bytes)) => {
                 let length = bytes.len() as u64;
-                add(&fed.sent, length);
+                fed.sent.advance(length);
                 add(&tally.bytes_moved, length);
                 add(&progress.bytes_done, length);
                 *fed.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());

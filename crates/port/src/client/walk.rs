@@ -44,12 +44,12 @@ struct Folder {
 
 /// Walks until the end, or until nobody takes more. A problem with one source or folder is counted, and the others go on.
 pub(crate) async fn walk(course: &Arc<Course>, sources: &[Address], target: &Address, jobs: mpsc::Sender<Job>) {
-    let into_folder = match is_folder(course, sources, target).await {
-        Ok(into_folder) => into_folder,
+    let into = match goes_into(course, sources, target).await {
+        Ok(into) => into,
         Err(problem) => return course.fail(target.to_string(), problem),
     };
     for source in sources {
-        if let Err(problem) = walk_one(course, source, target, into_folder, &jobs).await {
+        if let Err(problem) = walk_one(course, source, target, into, &jobs).await {
             course.fail(source.to_string(), problem);
         }
         if course.is_halted() {
@@ -58,26 +58,34 @@ pub(crate) async fn walk(course: &Arc<Course>, sources: &[Address], target: &Add
     }
 }
 
-/// Do the sources go into the target, or does the one source become the target? As with `cp`: into it when it is a folder,
-/// is written as one, or has to take several.
-async fn is_folder(course: &Arc<Course>, sources: &[Address], target: &Address) -> Result<bool, Problem> {
+/// Do the sources go into the target under their own names, or does the one source become the target? Into it when it is
+/// written as a folder (`…/`, `.`) or has to take several; a file also when a folder is there. A folder named as the target
+/// of a folder becomes its copy, whether it is there or not: so the same command can be repeated, and goes on.
+async fn goes_into(course: &Arc<Course>, sources: &[Address], target: &Address) -> Result<Into, Problem> {
     if *target == Address::Standard {
-        return Ok(false);
+        return Ok(Into { file: false, folder: false });
     }
-    if matches!(course.session.find(target).await?, Some(entry) if entry.is_folder()) {
-        return Ok(true);
-    }
-    Ok(sources.len() > 1 || target.looks_like_folder())
+    let folder = sources.len() > 1 || target.looks_like_folder();
+    let file = folder || matches!(course.session.find(target).await?, Some(entry) if entry.is_folder());
+    Ok(Into { file, folder })
+}
+
+/// Whether a source of each kind goes into the target.
+#[derive(Clone, Copy)]
+struct Into {
+    file: bool,
+    folder: bool,
 }
 
 async fn walk_one(
     course: &Arc<Course>,
     source: &Address,
     target: &Address,
-    into_folder: bool,
+    into: Into,
     jobs: &mpsc::Sender<Job>,
 ) -> Result<(), Problem> {
     let entry = course.session.stat(source).await?;
+    let into_folder = if entry.is_folder() { into.folder } else { into.file };
     let target = if into_folder {
         let name = source.name().filter(|name| is_plain_name(name));
         match (name, entry.is_folder()) {

@@ -9,7 +9,7 @@ use net::client::{Client, ClientBody, ClientSettings};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terms::Problem;
@@ -21,6 +21,10 @@ use super::token::Token;
 
 /// Redirects that one request follows. Grid storage redirects once (head node to disk node), behind a balancer twice.
 const MAX_REDIRECTS: usize = 5;
+
+/// How many times the stall timeout a server may take to answer once it has a whole body. With a minute each, that is as
+/// long as a busy disk array needs to sync some hundred gigabytes.
+const ANSWER_PATIENCE: u32 = 5;
 
 /// The most of an error's body that is read: its first lines are shown.
 const MAX_REFUSAL_BYTES: usize = 16 * 1024;
@@ -83,7 +87,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
     /// Grows while the body is sent: as long as it does, the server is not silent.
-    pub(crate) sent: Option<Arc<AtomicU64>>,
+    pub(crate) sent: Option<Arc<Sending>>,
     pub(crate) meter: &'a Meter,
 }
 
@@ -109,6 +113,33 @@ impl<'a> Ask<'a> {
     pub(crate) fn body(mut self, payload: Payload) -> Self {
         self.payload = payload;
         self
+    }
+}
+
+/// How far a body has been sent.
+#[derive(Default)]
+pub(crate) struct Sending {
+    /// Bytes handed to the connection.
+    bytes: AtomicU64,
+    /// How many there are, where that is known: nobody asks for an end behind the last of them.
+    total: Option<u64>,
+    ended: AtomicBool,
+}
+
+impl Sending {
+    pub(crate) fn of(total: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { total, ..Self::default() })
+    }
+
+    pub(crate) fn advance(&self, bytes: u64) {
+        let sent = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if self.total.is_some_and(|total| sent >= total) {
+            self.end();
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
     }
 }
 
@@ -148,6 +179,8 @@ impl Wire {
         token_in_clear: bool,
         stall_timeout: Duration,
     ) -> Result<Self, Problem> {
+        // Ours ends first: it knows more of what is going on.
+        let settings = ClientSettings { answer_timeout: stall_timeout * (ANSWER_PATIENCE + 1), ..settings };
         let client = Client::new(settings).map_err(|error| error.problem())?;
         let shared = Shared { token, token_in_clear, stall_timeout, origins: Mutex::default() };
         Ok(Self { client, shared: Arc::new(shared) })
@@ -289,16 +322,20 @@ impl Wire {
         HeaderValue::from_str(&format!("Bearer {}", token.reveal())).ok()
     }
 
-    /// Waits as long as something moves.
-    async fn patiently<F: Future>(&self, future: F, sent: Option<&AtomicU64>, url: &Url) -> Result<F::Output, Problem> {
+    /// Waits as long as something moves, and longer when all is sent: a server may then have to make much durable.
+    async fn patiently<F: Future>(&self, future: F, sent: Option<&Sending>, url: &Url) -> Result<F::Output, Problem> {
         let mut future = pin!(future);
-        let moved = || sent.map_or(0, |sent| sent.load(Ordering::Relaxed));
-        let mut before = moved();
+        let moved = || sent.map_or(0, |sent| sent.bytes.load(Ordering::Relaxed));
+        let (mut before, mut silent) = (moved(), 0);
         loop {
             match tokio::time::timeout(self.shared.stall_timeout, &mut future).await {
                 Ok(output) => return Ok(output),
-                Err(_) if moved() > before => before = moved(),
-                Err(_) => return Err(fault::stalled(url, self.shared.stall_timeout)),
+                Err(_) if moved() > before => (before, silent) = (moved(), 0),
+                Err(_) => silent += 1,
+            }
+            let all_sent = sent.is_some_and(|sent| sent.ended.load(Ordering::Relaxed));
+            if silent >= if all_sent { ANSWER_PATIENCE } else { 1 } {
+                return Err(fault::stalled(url, self.shared.stall_timeout * silent));
             }
         }
     }
@@ -357,8 +394,8 @@ fn told(media_type: &str, body: &[u8]) -> String {
 
 /// Ours names the kind in its problem document.
 fn is_digest_mismatch(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(body)
-        .is_ok_and(|document| document.to_string().contains(fault::kind::DIGEST_MISMATCH))
+    let document = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+    document.get("kind").and_then(|kind| kind.as_str()) == Some(fault::kind::DIGEST_MISMATCH)
 }
 
 /// The last cause: hyper's own words ("error reading a body from connection") tell nothing.

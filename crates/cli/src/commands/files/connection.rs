@@ -7,7 +7,7 @@ use terms::{Problem, Span};
 /// Options of all commands that talk to servers.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     /// File that holds the bearer token
     #[arg(long, value_name = "PATH")]
     token_file: Option<PathBuf>,
@@ -15,7 +15,7 @@ pub(super) struct Connection {
     #[arg(long)]
     token_in_clear: bool,
     /// PEM file of authorities to believe, instead of the system's
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", alias = "ca-file")]
     cacert: Option<PathBuf>,
     /// Believe any certificate: nothing protects the token and the bytes then
     #[arg(long)]

@@ -13,34 +13,37 @@ use terms::{Algorithm, Blame, Problem, Retry};
 #[command(long_about = "\
 Copy files and folders between local paths and servers, in any mix.
 
+A file goes into the target if that is a folder. A folder becomes the target, so that the same command can be repeated; \
+with a slash at the end of the target (or several sources) it goes into it under its own name.
+
 What is there already is left: the same size, and the same time of modification or digest. An interrupted copy goes on where
 it was: downloads of 8 MiB and more from the blocks that are here, uploads to a Portolan server from what it has. Nothing
 appears under its name before it is whole, verified and durable.
 
 Bytes are compared with a digest of the server: the first that it offers of crc32c, adler32, sha-256 and md5. A server that
 offers none is told of at the end; --digest makes that an error.")]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// What to copy, and at the end where to
     #[arg(required = true, num_args = 2.., value_names = ["SOURCE", "TARGET"])]
     addresses: Vec<OsString>,
     #[command(flatten)]
-    pub(super) options: Options,
+    pub(crate) options: Options,
     #[command(flatten)]
     connection: Connection,
 }
 
 #[derive(clap::Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     /// Copy folders with all that is in them
     #[arg(short, long, visible_short_alias = 'R')]
     recursive: bool,
     #[command(flatten)]
-    pub(super) work: Work,
+    pub(crate) work: Work,
 }
 
 /// Options of copying that `mv` shares.
 #[derive(clap::Args)]
-pub(super) struct Work {
+pub(crate) struct Work {
     /// Files at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     transfers: u16,
@@ -61,7 +64,7 @@ pub(super) struct Work {
     no_sync: bool,
     /// One line of JSON for each file and one for the whole, on standard output
     #[arg(long)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
     /// No progress
     #[arg(short, long)]
     quiet: bool,

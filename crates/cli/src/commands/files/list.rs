@@ -10,7 +10,7 @@ use std::io::IsTerminal as _;
 use terms::{ByteSize, Problem};
 
 #[derive(clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folders, or files
     #[arg(required = true, value_name = "ADDRESS")]
     addresses: Vec<OsString>,

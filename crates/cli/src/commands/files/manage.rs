@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use terms::Problem;
 
 #[derive(clap::Args)]
-pub(super) struct RemoveArguments {
+pub(crate) struct RemoveArguments {
     /// Files or folders
     #[arg(required = true, value_name = "ADDRESS")]
     addresses: Vec<OsString>,
@@ -31,7 +31,7 @@ pub(super) async fn remove(arguments: RemoveArguments) -> u8 {
 }
 
 #[derive(clap::Args)]
-pub(super) struct MakeArguments {
+pub(crate) struct MakeArguments {
     /// Folders
     #[arg(required = true, value_name = "ADDRESS")]
     addresses: Vec<OsString>,
@@ -59,7 +59,7 @@ Rename files and folders, or move them elsewhere.
 
 On one server, and on one file system, that is one step. Otherwise all is copied and verified as by cp, and a source is
 removed once all that was in it has arrived.")]
-pub(super) struct MoveArguments {
+pub(crate) struct MoveArguments {
     /// What to move, and at the end where to
     #[arg(required = true, num_args = 2.., value_names = ["SOURCE", "TARGET"])]
     addresses: Vec<OsString>,

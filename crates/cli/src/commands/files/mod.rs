@@ -114,12 +114,14 @@ async fn interruption() {
 /// The exit code for a problem.
 fn code_of(problem: &Problem) -> u8 {
     use fault::kind;
+    if fault::is_unreachable(problem) || fault::is_broken_off(problem) {
+        return EXIT_UNREACHABLE;
+    }
     match problem.kind {
         kind::USAGE => EXIT_USAGE,
         kind::NOT_FOUND => EXIT_NOT_FOUND,
         kind::UNAUTHENTICATED | kind::REFUSED | kind::EXISTS => EXIT_REFUSED,
         kind::DIGEST_MISMATCH => EXIT_MISMATCH,
-        kind::UNREACHABLE | kind::STALLED | kind::CUT_SHORT => EXIT_UNREACHABLE,
         kind::NO_SPACE => EXIT_NO_SPACE,
         _ => EXIT_FAILED,
     }

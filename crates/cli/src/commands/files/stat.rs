@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use terms::{ByteSize, DigestSet, Problem};
 
 #[derive(clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Files or folders
     #[arg(required = true, value_name = "ADDRESS")]
     addresses: Vec<OsString>,

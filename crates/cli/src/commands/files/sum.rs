@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use terms::{Algorithm, Problem};
 
 #[derive(clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Files
     #[arg(required = true, value_name = "ADDRESS")]
     addresses: Vec<OsString>,
