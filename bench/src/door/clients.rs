@@ -1,8 +1,8 @@
 //! The client programs: curl for large files, one process for each; h2load for small ones.
 //!
 //! h2load walks the same list of addresses in each of its connections. To have each file asked for exactly once a round,
-//! each connection is a process of its own with its own part of the list; what they write to their logs tells when the
-//! first request began and the last one ended.
+//! each connection is a process of its own with its own part of the list; what they write to their logs tells when
+//! each request began and ended.
 
 use super::cases::{Case, SMALL_CONCURRENCY, Transport, Verb, Version};
 use crate::packages;
@@ -36,8 +36,10 @@ pub(super) struct Target<'a> {
 /// What a run moved, and how long it took.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Moved {
-    /// Seconds.
+    /// Seconds from the first start to the last end.
     pub wall_s: f64,
+    /// Bytes per second, or requests per second for small files.
+    pub rate_per_s: f64,
     /// Of content.
     pub bytes: u64,
     /// Answered by 2xx.
@@ -77,7 +79,8 @@ pub(super) fn large_files(target: &Target, files: &[(String, PathBuf, u64)]) -> 
     for (output, (_, _, bytes)) in outputs.into_iter().zip(files) {
         CurlResult::parse(&output?)?.check(target.case, *bytes)?;
     }
-    Ok(Moved { wall_s, bytes: files.iter().map(|(_, _, bytes)| bytes).sum(), requests: files.len() })
+    let bytes: u64 = files.iter().map(|(_, _, bytes)| bytes).sum();
+    Ok(Moved { wall_s, rate_per_s: bytes as f64 / wall_s, bytes, requests: files.len() })
 }
 
 /// Moves small files, several at once, each `rounds` times. `body` is what is sent; lists and logs go to `scratch`.
@@ -105,14 +108,15 @@ pub(super) fn small_files(
     let counts: Vec<usize> = commands.iter().map(|(_, count)| *count).collect();
     let running = commands.into_iter().map(|(command, _)| start(command)).collect::<Result<Vec<Child>, String>>()?;
     let outputs: Vec<Result<String, String>> = running.into_iter().map(|child| finish(child, "h2load")).collect();
-    let mut span = Span::default();
+    let mut times = Times::default();
     for ((output, count), log) in outputs.into_iter().zip(&counts).zip(&logs) {
         H2loadResult::parse(&output?)?.check(target.case, *count)?;
         let text = fs::read_to_string(log).map_err(|error| format!("{}: {error}", log.display()))?;
-        span.add(&text)?;
+        times.add(&text)?;
     }
     let requests: usize = counts.iter().sum();
-    Ok(Moved { wall_s: span.seconds(), bytes: requests as u64 * body.1, requests })
+    let bytes = requests as u64 * body.1;
+    Ok(Moved { wall_s: times.wall_s(), rate_per_s: times.rate_per_s(), bytes, requests })
 }
 
 fn program(name: &str) -> Command {
@@ -248,29 +252,52 @@ impl H2loadResult {
     }
 }
 
-/// From the first request's start to the last one's end, by the logs of all processes (start in microseconds since the
-/// epoch, status, duration in microseconds).
+/// When requests began and ended, by the logs of all processes (start in microseconds since the epoch, status, duration in
+/// microseconds).
 #[derive(Default)]
-struct Span {
-    first_us: Option<u64>,
-    last_us: u64,
+struct Times {
+    /// Of each process: the first start.
+    starts_us: Vec<u64>,
+    /// Of each process: the last end.
+    stops_us: Vec<u64>,
+    /// Of all requests.
+    ends_us: Vec<u64>,
 }
 
-impl Span {
+impl Times {
     fn add(&mut self, log: &str) -> Result<(), String> {
+        let (mut start, mut stop) = (u64::MAX, 0);
         for line in log.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
             let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
             let (Some(start_us), Some(took_us)) = (number(0), number(2)) else {
                 return Err(format!("the log of h2load has an unknown form: {line}"));
             };
-            self.first_us = Some(self.first_us.map_or(start_us, |first| first.min(start_us)));
-            self.last_us = self.last_us.max(start_us + took_us);
+            self.ends_us.push(start_us + took_us);
+            start = start.min(start_us);
+            stop = stop.max(start_us + took_us);
         }
+        self.starts_us.push(start);
+        self.stops_us.push(stop);
         Ok(())
     }
 
-    fn seconds(&self) -> f64 {
-        self.first_us.map_or(0.0, |first| self.last_us.saturating_sub(first) as f64 / 1e6)
+    /// Seconds from the first start to the last end.
+    fn wall_s(&self) -> f64 {
+        let first = self.starts_us.iter().min().copied().unwrap_or(0);
+        let last = self.stops_us.iter().max().copied().unwrap_or(0);
+        last.saturating_sub(first) as f64 / 1e6
+    }
+
+    /// Requests per second while all processes were at work: starting 32 of them takes as long as thousands of requests.
+    /// Where there was no such time, or only a moment, it is over all of the time.
+    fn rate_per_s(&self) -> f64 {
+        let from = self.starts_us.iter().max().copied().unwrap_or(0);
+        let to = self.stops_us.iter().min().copied().unwrap_or(0);
+        let together_s = to.saturating_sub(from) as f64 / 1e6;
+        if together_s < self.wall_s() / 4.0 {
+            return self.ends_us.len() as f64 / self.wall_s();
+        }
+        self.ends_us.iter().filter(|end| (from..to).contains(end)).count() as f64 / together_s
     }
 }

@@ -70,8 +70,10 @@ pub(crate) struct Options {
 /// One measured run.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Sample {
-    /// Seconds, as the clients saw it.
+    /// Seconds from the first client's start to the last one's end.
     pub wall_s: f64,
+    /// Bytes per second, or requests per second for small files.
+    pub rate_per_s: f64,
     /// Of content.
     pub bytes: u64,
     /// Answered by 2xx.
@@ -268,10 +270,10 @@ impl Bench<'_> {
         let processes: Vec<u32> = server.processes.iter().map(servers::Process::id).collect();
         let server_before = settled(&processes)?;
         let client_before = cpu::of_ended_children()?;
-        let Moved { wall_s, bytes, requests } = self.transfer(case, target)?;
+        let Moved { wall_s, rate_per_s, bytes, requests } = self.transfer(case, target)?;
         let client = cpu::of_ended_children()? - client_before;
         let server = settled(&processes)? - server_before;
-        Ok(Sample { wall_s, bytes, requests, server, client })
+        Ok(Sample { wall_s, rate_per_s, bytes, requests, server, client })
     }
 
     fn transfer(&self, case: Case, target: &Target) -> Result<Moved, String> {

@@ -337,8 +337,8 @@ impl Report {
 - Server CPU: user and system time of the server's whole process tree (/proc/PID/stat), which the kernel counts in
   hundredths of a second. It is the figure to trust; rates share these cores with the clients and with all else here.
 - Clients: curl, one process per large file (rate: from the first start to the last end); h2load for small files, 32
-  requests at once (HTTP/1.1: 32 connections, HTTP/2: 4), rate by its own logs. TLS 1.3 with AES-128-GCM and an ECDSA
-  P-256 certificate for all.
+  requests at once (HTTP/1.1: 32 connections, HTTP/2: 4), rate by its own logs while all connections were busy. TLS 1.3
+  with AES-128-GCM and an ECDSA P-256 certificate for all.
 - Durability: portolan answers an upload when the file and its folder are synced to the disk. **nginx, xrootd and rclone
   sync nothing**: after a power cut their uploads may be gone, and the time to write them is not in their figures.
 - Digests: portolan computes adler32, crc32c and sha-256 of each upload; portolan-light adler32 and crc32c; the others

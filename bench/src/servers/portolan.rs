@@ -60,27 +60,29 @@ fn contestant(
     token: &str,
     light: bool,
 ) -> Result<Contestant, String> {
-    let fact = |key: &str| facts[key].as_str().ok_or_else(|| format!("the ready file has no '{key}': {facts}"));
     let root = if light { "/data/light" } else { "/data" };
-    let plain = format!("{}{root}", origin("http", fact("plain")?));
+    let plain = format!("{}{root}", origin(facts, "http")?);
+    let authority = facts["ca_file"].as_str().ok_or_else(|| format!("the ready file names no authority: {facts}"))?;
     Ok(Contestant {
         name,
         plain_http2: Some(plain.clone()),
         plain,
-        tls: format!("{}{root}", origin("https", fact("address")?)),
+        tls: format!("{}{root}", origin(facts, "https")?),
         tls_http2: true,
-        authority: PathBuf::from(fact("ca_file")?),
+        authority: PathBuf::from(authority),
         upload_header: Some(format!("Authorization: Bearer {token}")),
         uploads: if light { place.light.join("put") } else { place.files.join("put") },
         uploads_only: light,
     })
 }
 
-/// A URL's scheme and authority, by the name that all servers are called by here.
-fn origin(scheme: &str, address: &str) -> String {
-    let bare = address.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
-    let port = bare.rsplit(':').next().unwrap_or(bare);
-    format!("{scheme}://localhost:{port}")
+/// The address with this scheme, by the name that all servers are called by here.
+fn origin(facts: &Value, scheme: &str) -> Result<String, String> {
+    let addresses = facts["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut ports =
+        addresses.filter(|url| url.split(':').next() == Some(scheme)).filter_map(|url| url.rsplit(':').next());
+    let port = ports.next().ok_or_else(|| format!("the ready file has no address for {scheme}: {facts}"))?;
+    Ok(format!("{scheme}://localhost:{port}"))
 }
 
 /// Builds what is measured, so that no older program is taken for it.

@@ -55,10 +55,22 @@ fn the_line_of_curl_is_read_and_judged() {
 }
 
 #[test]
-fn time_runs_from_the_first_start_to_the_last_end_over_all_logs() {
-    let mut span = Span::default();
-    span.add("1795306000000500\t201\t400\n1795306000001000\t201\t2000\n").expect("a log");
-    span.add("1795306000000100\t201\t300\n").expect("a log");
-    assert!((span.seconds() - 0.0029).abs() < 1e-9);
-    assert!(span.add("1795306000000100 201 300").is_err());
+fn the_rate_is_taken_while_all_processes_are_at_work() {
+    let mut times = Times::default();
+    // From 0 to 10 ms, one request each millisecond; then from 4 to 14 ms.
+    let log = |first_us: u64| (0..10).map(|n| format!("{}\t201\t1000\n", first_us + 1_000 * n)).collect::<String>();
+    times.add(&log(1_795_306_000_000_000)).expect("a log");
+    times.add(&log(1_795_306_000_004_000)).expect("a log");
+    assert!((times.wall_s() - 0.014).abs() < 1e-9);
+    // In the 6 ms in common each ended six, of which those at the very end do not count.
+    assert!((times.rate_per_s() - 2_000.0).abs() < 200.0, "{}", times.rate_per_s());
+    assert!(times.add("1795306000000100 201 300").is_err());
+}
+
+#[test]
+fn without_time_in_common_the_rate_is_over_all_of_it() {
+    let mut times = Times::default();
+    times.add("1000\t200\t500\n1500\t200\t500\n").expect("a log");
+    times.add("2000\t200\t500\n2500\t200\t500\n").expect("a log");
+    assert!((times.rate_per_s() - 2_000.0).abs() < 1e-6);
 }

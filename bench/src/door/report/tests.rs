@@ -7,7 +7,14 @@ const GET_PLAIN: Case = Case { verb: Verb::Get, load: Load::One, transport: Tran
 
 fn sample(wall_s: f64, user_s: f64, system_s: f64) -> Sample {
     let client = Cpu { user_s: 0.1, system_s: 0.3 };
-    Sample { wall_s, bytes: 4 << 30, requests: 1, server: Cpu { user_s, system_s }, client }
+    Sample {
+        wall_s,
+        rate_per_s: (4_u64 << 30) as f64 / wall_s,
+        bytes: 4 << 30,
+        requests: 1,
+        server: Cpu { user_s, system_s },
+        client,
+    }
 }
 
 fn report(case: Case, samples: &[(&'static str, &[Sample])]) -> Report {
