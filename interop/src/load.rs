@@ -21,10 +21,16 @@ const LARGE_LIMIT_BYTES: u64 = 6_000_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Content {
     seed: u64,
-    length: usize,
+    /// Its length in bytes.
+    pub length: usize,
 }
 
 impl Content {
+    /// The content of this seed and length.
+    pub fn new(seed: u64, length: usize) -> Self {
+        Self { seed, length }
+    }
+
     /// Its bytes.
     pub fn bytes(self) -> Vec<u8> {
         bytes(self.seed, self.length)
@@ -117,7 +123,7 @@ impl Worker {
     fn put(&mut self, target: &Target, name: String) -> io::Result<()> {
         let large = self.dice.below(LARGE_ONE_IN) == 0;
         let limit = if large { LARGE_LIMIT_BYTES } else { SMALL_LIMIT_BYTES };
-        let content = Content { seed: self.dice.below(u64::MAX), length: self.dice.below(limit) as usize };
+        let content = Content::new(self.dice.below(u64::MAX), self.dice.below(limit) as usize);
         self.pending = Some(Pending::Put(name.clone(), content));
         let answer = target.ask("PUT", &self.path(&name), &[], &content.bytes())?;
         let expected = if self.ledger.contains_key(&name) { 204 } else { 201 };
