@@ -9,6 +9,7 @@ mod first_start;
 mod golden;
 mod lifecycle;
 pub mod log;
+mod memory;
 mod metrics;
 mod pages;
 mod problems;

@@ -242,14 +242,21 @@ async fn serve(port: &Arc<Port>, listeners: Listeners, signals: StopSignals) -> 
     }
 }
 
-/// Feeds the picture of the first page; never returns.
+/// Feeds the picture of the first page, and gives memory back once a rush is over; never returns.
 async fn sample(port: &Port) {
+    let mut moved_at_last_return = 0;
     let mut ticks = tokio::time::interval(SAMPLE_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
         let moved = crate::traffic::readings(port.door.traffic());
         port.sampler.sample(moved.received_bytes, moved.sent_bytes);
+        let moved_bytes = moved.received_bytes + moved.sent_bytes;
+        if moved.transfers_active == 0 && moved_bytes - moved_at_last_return > crate::memory::WORTH_BYTES {
+            moved_at_last_return = moved_bytes;
+            // An error is a panic in it, and it has nothing that could panic.
+            let _ = tokio::task::spawn_blocking(crate::memory::give_back).await;
+        }
     }
 }
 
