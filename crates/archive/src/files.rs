@@ -97,8 +97,8 @@ impl Archive {
 
 const COLUMNS: usize = 10;
 
-/// Statements for so many rows, the largest first. Few sizes, so that each is prepared once and kept; 64 rows are 640 values, far
-/// from what either engine takes (32,766 and 65,535), and larger ones were not faster.
+/// Statements for so many rows, the largest first. Few sizes, so that each is prepared once and kept; 64 rows are 640
+/// values, far from the most that either engine takes (32,766 and 65,535).
 static UPSERTS: LazyLock<[(usize, &'static str); 3]> =
     LazyLock::new(|| [64, 8, 1].map(|rows| (rows, &*upsert(rows).leak())));
 

@@ -1,8 +1,8 @@
 //! PostgreSQL: for ports of several machines, and for sites that run one anyway.
 //!
-//! A commit returns when it is on the server's disk (`synchronous_commit=on`, whatever the server's own default). Machines
-//! may change the same records at once: a transaction that the server gives up because two of them waited for each other
-//! is run again.
+//! A commit returns when it is on the server's disk (`synchronous_commit=on`, whatever the server's own default).
+//! Machines may change the same records at once: a transaction that the server gives up because two of them waited for
+//! each other is run again.
 
 use crate::statement::{Statement, Trouble, write};
 use crate::{ArchiveError, Result, migration};
@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-/// At most so many connections. Each is a process of some 10 MB at the server, which by default admits 100.
+/// At most so many connections. Each is a process at the server, which by default admits 100.
 const CONNECTIONS_MAX: u32 = 8;
 
 /// A connection that nobody used for so long is closed.
@@ -24,7 +24,7 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 /// one deadlock is rare.
 const ATTEMPTS_MAX: u32 = 5;
 
-/// Sums over all files. A scan: some 0.1 s for a million.
+/// Sums over all files. A scan: 70 ms for 100,000 files.
 pub(crate) const TOTALS: &str = "SELECT COUNT(*) AS files, COALESCE(SUM(size_bytes), 0)::BIGINT AS bytes FROM files";
 
 #[derive(Clone)]

@@ -19,14 +19,14 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// would give up first.
 const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 
-/// At most so many connections read. Each is a thread and at most [`READER_CACHE_KIB`] of pages; reads take microseconds, and two
-/// cores cannot use more.
+/// At most so many connections read. Each is a thread and at most [`READER_CACHE_KIB`] of pages; most reads are of one
+/// row and soon over, so that a few serve many requests.
 const READERS_MAX: u32 = 3;
 
 /// A connection that nobody used for so long is closed, and its memory given back.
 const READER_IDLE: Duration = Duration::from_secs(60);
 
-/// Page cache of the writer: the inner pages of all indexes of some ten million files.
+/// Page cache of the writer, at most: enough for the inner pages of the indexes of a few million files.
 const WRITER_CACHE_KIB: i64 = 4_096;
 
 /// Page cache of each reader; the kernel caches the file as well.

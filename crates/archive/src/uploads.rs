@@ -19,8 +19,8 @@ impl Archive {
         let length = upload.length_bytes.map(i64::try_from).transpose();
         let length = length.map_err(|_| ArchiveError::refused(OPERATION, "a length above 8 EiB cannot be kept"))?;
         let statement = Statement::new(
-            "INSERT INTO uploads (id, path, staged, length_bytes, claimed, media_type, modified_ns, principal, overwrite, \
-             created_ns, expires_ns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+            "INSERT INTO uploads (id, path, staged, length_bytes, claimed, media_type, modified_ns, principal, \
+             overwrite, created_ns, expires_ns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
              ON CONFLICT (id) DO UPDATE SET path = excluded.path, staged = excluded.staged, \
              length_bytes = excluded.length_bytes, claimed = excluded.claimed, media_type = excluded.media_type, \
              modified_ns = excluded.modified_ns, principal = excluded.principal, overwrite = excluded.overwrite, \
