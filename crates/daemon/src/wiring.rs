@@ -141,8 +141,11 @@ pub(crate) async fn open_port(
     certificate: Option<&HostCertificate>,
 ) -> Result<Arc<Port>, Problem> {
     let policy = policy_of(settings);
-    if settings.namespaces.is_empty() {
-        make_private(&settings.data_dir.join("store"))?;
+    // Stores in the data directory are ours to make; one elsewhere that is not there may be a disk that is not mounted.
+    for namespace in settings.namespaces_or_default() {
+        if namespace.store.starts_with(&settings.data_dir) {
+            make_private(&namespace.store)?;
+        }
     }
     make_private(&settings.staging_dir())?;
     let door = Door::open(door_settings(settings), archive.clone(), policy.clone()).await?;

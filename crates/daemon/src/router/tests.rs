@@ -120,3 +120,20 @@ async fn text_is_answered_to_those_who_read_text() {
         answer.text
     );
 }
+
+#[tokio::test]
+async fn an_open_port_shows_files_to_anybody_but_not_who_moved_them() {
+    let world = World::with(|settings| {
+        let open = crate::settings::Overrides { anonymous_read: true, ..Default::default() };
+        *settings = settings.clone().with(&open);
+    })
+    .await;
+    let writer = world.token("create", "/").await;
+    assert_eq!(world.ask("PUT", "/data/a.fits", Some(&writer), "bytes").await.status, 201);
+    assert_eq!(world.get("/data/a.fits", None).await.text, "bytes");
+    assert_eq!(world.ask("PUT", "/data/b.fits", None, "bytes").await.status, 401);
+    let page = world.get("/", None).await.text;
+    assert!(page.contains("/data/a.fits") && !page.contains("token test"), "{page}");
+    let traffic = world.get("/api/v1/traffic", None).await.json();
+    assert_eq!((&traffic["recent"][1]["principal"], &traffic["recent"][1]["peer"]), (&().into(), &().into()));
+}
