@@ -13,6 +13,8 @@ pub enum Fault {
     None,
     /// The lowest bit of the byte at this offset is flipped.
     Flip(u64),
+    /// The lowest bit of the byte at every multiple of this is flipped.
+    FlipEach(u64),
     /// Nothing passes any more from this offset on; the connection stays open.
     Stall(u64),
     /// The connection is cut at this offset.
@@ -75,6 +77,9 @@ fn pass(mut from: TcpStream, mut to: TcpStream, fault: Fault, passed: Arc<Atomic
             let end = offset + count as u64;
             match fault {
                 Fault::Flip(at) if (offset..end).contains(&at) => bytes[(at - offset) as usize] ^= 1,
+                Fault::FlipEach(distance) if end / distance > offset / distance => {
+                    bytes[(end / distance * distance - offset) as usize % count] ^= 1;
+                }
                 Fault::Stall(at) if at < end => {
                     let before = &bytes[..at.saturating_sub(offset) as usize];
                     passed.fetch_add(before.len() as u64, Ordering::Relaxed);

@@ -12,7 +12,7 @@ fn the_demonstrations_images_are_valid_fits() {
     let folder = tempfile::tempdir().unwrap();
     Run::new(port::program())
         .within(folder.path())
-        .args(["demo", "--exposures", "1", "--files", "3", "--file-size", "1MB", "--stop", "--directory", "demo"])
+        .args(["demo", "--exposures", "1", "--files", "3", "--file-size", "1MB", "--stop", "--dir", "demo"])
         .limit(Duration::from_secs(120))
         .succeed();
     let images: Vec<String> =

@@ -58,7 +58,7 @@ fn changes_names(peer: &impl Peer) {
     peer.client().args(["rm", "-r", &peer.url("/folder")]).succeed();
     assert!(!peer.files().join("folder").exists());
     let missing = peer.client().args(["stat", &peer.url("/folder/a")]).finish();
-    assert_eq!(missing.code, Some(1), "{missing}");
+    assert_eq!(missing.code, Some(3), "nothing is there by that name: {missing}");
 }
 
 /// A big file by ranges, and the same again: nothing is left to move.
