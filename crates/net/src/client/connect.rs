@@ -61,6 +61,8 @@ impl Connector {
         };
         let (sender, connection) = hyper::client::conn::http1::Builder::new()
             .writev(true)
+            // XRootD 5.5 knows 'Content-Length' and not 'content-length', and then makes a file of 0 bytes.
+            .title_case_headers(true)
             .max_buf_size(self.buffer_bytes)
             .max_header_size(self.head_bytes_max)
             .handshake(TokioIo::new(wire))
