@@ -149,7 +149,7 @@ impl Url {
             query: query.map(escape_typed),
         };
         match url.to_uri() {
-            Some(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Ok(url),
+            Some(uri) if names_a_host(&uri) => Ok(url),
             _ => Err(unusable("its host cannot be read")),
         }
     }
@@ -280,6 +280,13 @@ pub(crate) fn is_plain_name(name: &str) -> bool {
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+/// A host, and behind its colon a port if there is a colon. (Those inside of brackets belong to the host.)
+fn names_a_host(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else { return false };
+    let behind = authority.as_str().strip_prefix(authority.host()).unwrap_or("");
+    !authority.host().is_empty() && (behind.is_empty() || authority.port_u16().is_some())
 }
 
 /// A percent sign that does not begin an escape is one itself.
