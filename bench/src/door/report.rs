@@ -1,13 +1,14 @@
 //! The report: what was measured where, the table, and whether the aims are met.
 
 use super::Sample;
-use super::cases::{Case, Load, Sizes, Transport, Verb, Version};
+use super::cases::{Case, Load, Sizes};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs, thread};
 
+mod aims;
 #[cfg(test)]
 mod tests;
 
@@ -91,7 +92,7 @@ impl Facts {
             processor: value(&text("/proc/cpuinfo"), "model name"),
             cores: thread::available_parallelism().map_or(0, usize::from),
             memory_gib: memory_kib / f64::from(1 << 20),
-            file_system: said("stat", &["-f", "-c", "%T", &scratch.to_string_lossy()]),
+            file_system: said("findmnt", &["-no", "FSTYPE", "-T", &scratch.to_string_lossy()]),
             load_at_start: load_average(),
             load_at_end: String::new(),
             quick,
@@ -281,52 +282,9 @@ impl Report {
     }
 
     fn cpu_ratio(&self, case: Case, server: &str, to: &str) -> Option<f64> {
-        let to = self.line(case, to)?.server_cpu()?.median;
+        let (ours, theirs) = (self.line(case, server)?.server_cpu()?.median, self.line(case, to)?.server_cpu()?.median);
         // Too short a run can cost less than the kernel counts.
-        (to > 0.0).then_some(self.line(case, server)?.server_cpu()?.median / to)
-    }
-
-    fn write_aims(&self, out: &mut String) {
-        let mut rows = vec![["aim", "case", "wanted", "measured", ""].map(str::to_owned)];
-        for case in Case::all() {
-            rows.extend(self.aims(case).into_iter().map(|aim| aim.row(case)));
-        }
-        if rows.len() > 1 {
-            out.push_str("## Aims\n\n");
-            write_rows(out, &rows);
-            out.push('\n');
-        }
-    }
-
-    /// The aims for one case, as far as it was measured.
-    fn aims(&self, case: Case) -> Vec<Aim> {
-        let mut aims = Vec::new();
-        let mut add =
-            |what, wanted, measured: Option<f64>| aims.extend(measured.map(|measured| Aim { what, wanted, measured }));
-        // Others compute no digests: like is compared with like as far as a door that checks nothing can be like ours.
-        let light = if case.verb == Verb::Put { "portolan-light" } else { "portolan" };
-        match (case.verb, case.load, case.transport) {
-            (_, Load::Small, _) => {
-                add("rate / nginx", Wanted::AtLeast(1.0), self.rate_ratio(case, "portolan", "nginx"))
-            }
-            (Verb::Get, _, Transport::Plain) if case.version == Version::H1 => {
-                add("CPU / nginx (sendfile)", Wanted::AtMost(1.1), self.cpu_ratio(case, "portolan", "nginx"));
-            }
-            (Verb::Get, _, Transport::Tls) => {
-                add("CPU / nginx", Wanted::AtMost(0.6), self.cpu_ratio(case, "portolan", "nginx"))
-            }
-            (Verb::Get, _, _) => {}
-            (Verb::Put, _, _) => {
-                add("CPU with adler32, crc32c / nginx", Wanted::AtMost(1.0), self.cpu_ratio(case, light, "nginx"));
-                let cost = |server| Some(self.line(case, server)?.server_cpu()?.median);
-                let sha_256 =
-                    cost("portolan").zip(cost(light)).map(|(with, without)| (with - without) / self.sha_256_s_per_gib);
-                add("sha-256 adds / the hash alone", Wanted::AtMost(1.0), sha_256);
-            }
-        }
-        add("rate / xrootd", Wanted::AtLeast(2.0), self.rate_ratio(case, light, "xrootd"));
-        add("CPU / xrootd", Wanted::AtMost(0.5), self.cpu_ratio(case, light, "xrootd"));
-        aims
+        (ours > 0.0 && theirs > 0.0).then_some(ours / theirs)
     }
 
     fn write_notes(&self, out: &mut String) {
@@ -347,30 +305,6 @@ impl Report {
 ",
             self.sha_256_s_per_gib
         );
-    }
-}
-
-/// One thing that is wanted.
-struct Aim {
-    what: &'static str,
-    wanted: Wanted,
-    measured: f64,
-}
-
-#[derive(Clone, Copy)]
-enum Wanted {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-impl Aim {
-    fn row(&self, case: Case) -> [String; 5] {
-        let (wanted, met) = match self.wanted {
-            Wanted::AtMost(most) => (format!("≤ {most:.2}"), self.measured <= most),
-            Wanted::AtLeast(least) => (format!("≥ {least:.2}"), self.measured >= least),
-        };
-        let verdict = if met { "met" } else { "MISSED" };
-        [self.what.to_owned(), case.name(), wanted, format!("{:.2}", self.measured), verdict.to_owned()]
     }
 }
 

@@ -1,5 +1,6 @@
 //! Medians, ratios and verdicts, by a report made by hand.
 
+use super::super::cases::{Transport, Verb, Version};
 use super::*;
 use crate::cpu::Cpu;
 
@@ -58,7 +59,8 @@ fn processor_time_is_per_gib_and_judged_against_nginx() {
         ]
     );
     assert_eq!(second[3..7], ["2.00", "0.320 [0.320–0.320]", "0.050 + 0.270", "1.07"]);
-    let aims: Vec<_> = report.aims(GET_PLAIN).iter().map(|aim| aim.row(GET_PLAIN)).collect();
+    let aims: Vec<_> = report.aims(GET_PLAIN).iter().map(|aim| aim.row(GET_PLAIN, false)).collect();
+    assert_eq!(report.aims(GET_PLAIN)[0].row(GET_PLAIN, true)[4], "too short to tell");
     assert_eq!(aims, [["CPU / nginx (sendfile)", "get-one-plain-h1", "≤ 1.10", "1.07", "met"]]);
 }
 
@@ -67,7 +69,7 @@ fn what_sha_256_adds_is_told_in_its_own_cost() {
     let case = Case { verb: Verb::Put, ..GET_PLAIN };
     let (with, without) = ([sample(1.0, 3.0, 3.0)], [sample(1.0, 1.0, 2.0)]);
     let report = report(case, &[("nginx", &without), ("portolan", &with), ("portolan-light", &without)]);
-    let aims: Vec<_> = report.aims(case).iter().map(|aim| aim.row(case)[2..].join(" ")).collect();
+    let aims: Vec<_> = report.aims(case).iter().map(|aim| aim.row(case, false)[2..].join(" ")).collect();
     assert_eq!(aims, ["≤ 1.00 1.00 met", "≤ 1.00 1.00 met"]);
 }
 
