@@ -262,7 +262,7 @@ impl Course {
         let (course, known) = (self, &job.entry);
         match (&job.source, &job.target) {
             (Address::Remote(source), Address::Local(target)) => {
-                Download { course, source, known, file }.into_file(target).await
+                Download { course, source, known, file }.to_file(target).await
             }
             (Address::Remote(source), Address::Standard) => {
                 Download { course, source, known, file }.to_standard_output().await
@@ -271,10 +271,10 @@ impl Course {
                 Upload { course, source, target, known, file }.send().await
             }
             (Address::Remote(source), Address::Remote(target)) => {
-                Relay { course, target, known, file }.from_server(source).await
+                Relay { course, target, known, file }.carry_from_server(source).await
             }
             (Address::Standard, Address::Remote(target)) => {
-                Relay { course, target, known, file }.from_standard_input().await
+                Relay { course, target, known, file }.carry_standard_input().await
             }
             (Address::Local(source), Address::Local(target)) => self.copy_here(source, target, known, file).await,
             (Address::Standard, Address::Local(target)) => self.keep_standard_input(target, file).await,

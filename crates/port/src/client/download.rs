@@ -57,7 +57,7 @@ struct Arrived {
 impl Download<'_> {
     /// Fetches into this file; the digest that proved it, if the server offers any. A source that changes on the way, or
     /// bytes that turn out wrong, are fetched once more from scratch.
-    pub(crate) async fn into_file(&self, target: &Path) -> Result<Option<Digest>, Problem> {
+    pub(crate) async fn to_file(&self, target: &Path) -> Result<Option<Digest>, Problem> {
         let mut again = true;
         loop {
             let problem = match self.fetch(target).await {

@@ -44,7 +44,7 @@ struct Passing {
 
 impl Relay<'_> {
     /// From a server. When either side breaks, all is carried again; when the digests differ, once.
-    pub(crate) async fn from_server(&self, source: &Url) -> Result<Option<Digest>, Problem> {
+    pub(crate) async fn carry_from_server(&self, source: &Url) -> Result<Option<Digest>, Problem> {
         match self.course.session.retrying(|| self.carry(source)).await {
             Err(problem) if problem.kind == fault::kind::DIGEST_MISMATCH => {
                 let _ = remote::remove(&self.course.session.wire, self.target, &self.course.tally.meter).await;
@@ -81,7 +81,7 @@ impl Relay<'_> {
     }
 
     /// From standard input, whose length nobody knows.
-    pub(crate) async fn from_standard_input(&self) -> Result<Option<Digest>, Problem> {
+    pub(crate) async fn carry_standard_input(&self) -> Result<Option<Digest>, Problem> {
         let passing = self.passing(None);
         let stream = standard_input(self.course, &passing, self.file);
         let entry = Entry { modified: None, ..self.known.clone() };

@@ -526,15 +526,12 @@ fn counted(
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     futures_util::stream::unfold((arriving, fed, tally, progress), |(mut arriving, fed, tally, progress)| async move {
         let piece = arriving.recv().await;
-        match &piece {
-            Some(Ok(bytes)) => {
-                let length = bytes.len() as u64;
-                fed.sent.advance(length);
-                add(&tally.bytes_moved, length);
-                add(&progress.bytes_done, length);
-                *fed.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            }
-            Some(Err(_)) | None => {}
+        if let Some(Ok(bytes)) = &piece {
+            let length = bytes.len() as u64;
+            fed.sent.advance(length);
+            add(&tally.bytes_moved, length);
+            add(&progress.bytes_done, length);
+            *fed.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         piece.map(|piece| (piece, (arriving, fed, tally, progress)))
     })
