@@ -80,13 +80,18 @@ pub fn write_repr_digest(digests: &DigestSet) -> Option<HeaderValue> {
     joined(digests, |digest| format!("{}=:{}:", registered_name(digest.algorithm()), digest.to_base64()))
 }
 
-/// `Want-Digest` asking for these, the first the most.
+/// `Want-Digest` asking for these, the first the most. Adler-32 stands first whatever its weight: XRootD 5.5 looks at the
+/// first alone, and answers 500 to a GET that names one there which it lacks.
 pub fn write_want_digest(algorithms: &[Algorithm]) -> Option<HeaderValue> {
-    let members = algorithms.iter().enumerate().map(|(at, algorithm)| match at {
-        0 => algorithm.name().to_owned(),
-        _ => format!("{};q=0.{}", algorithm.name(), 9_usize.saturating_sub(at).max(1)),
-    });
-    header(members.collect())
+    let mut members: Vec<(Algorithm, String)> = Vec::with_capacity(algorithms.len());
+    for (at, algorithm) in algorithms.iter().enumerate() {
+        members.push(match at {
+            0 => (*algorithm, algorithm.name().to_owned()),
+            _ => (*algorithm, format!("{};q=0.{}", algorithm.name(), 9_usize.saturating_sub(at).max(1))),
+        });
+    }
+    members.sort_by_key(|(algorithm, _)| *algorithm != Algorithm::Adler32);
+    header(members.into_iter().map(|(_, member)| member).collect())
 }
 
 /// `Want-Repr-Digest` asking for these, the first the most.

@@ -27,10 +27,10 @@ fn the_spellings_of_answers() {
 fn the_spellings_of_questions() {
     let text = |value: Option<http::HeaderValue>| value.expect("a value").to_str().expect("ASCII").to_owned();
     let asked = [Algorithm::Crc32c, Algorithm::Adler32, Algorithm::Sha256];
-    assert_eq!(text(write_want_digest(&asked)), "crc32c,adler32;q=0.8,sha-256;q=0.7");
+    assert_eq!(text(write_want_digest(&asked)), "adler32;q=0.8,crc32c,sha-256;q=0.7");
     assert_eq!(text(write_want_repr_digest(&asked)), "crc32c=10,adler=9,sha-256=8");
     let back = Wanted::read(&headers(&[
-        ("want-digest", "crc32c,adler32;q=0.8,sha-256;q=0.7"),
+        ("want-digest", "adler32;q=0.8,crc32c,sha-256;q=0.7"),
         ("want-repr-digest", "crc32c=10,adler=9,sha-256=8"),
     ]));
     assert_eq!((back.digest.as_slice(), back.repr_digest.as_slice()), (&asked[..], &asked[..]));
