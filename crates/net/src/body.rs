@@ -56,7 +56,7 @@ pub struct BodyEnd {
     /// Bytes of the body handed over for sending. Where `complete` is false, some of them may not have left.
     pub bytes_sent: u64,
     /// Whether all of it was handed over: to the kernel for files on plain connections, otherwise to the connection's
-    /// buffers of about a megabyte. Nobody but the receiver can say that all arrived.
+    /// buffers of some hundred KiB. Nobody but the receiver can say that all arrived.
     pub complete: bool,
 }
 
@@ -66,7 +66,7 @@ type MakeTrailers = Box<dyn FnOnce(bool) -> HeaderMap + Send>;
 /// The body of a response.
 ///
 /// Made of pieces of known length ([`Body::parts`]) it states its length, and file ranges go by sendfile(2) on plain
-/// HTTP/1 connections; elsewhere they are read in pieces of 256 KiB, and only a blocking thread ever waits for a disk.
+/// HTTP/1 connections; elsewhere they are read in pieces of 128 KiB, and only a blocking thread ever waits for a disk.
 /// A body that fails breaks the connection (HTTP/1) or resets the stream (HTTP/2), unless it has trailers to say so.
 pub struct Body {
     current: Option<Part>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::watch;
 
-/// A handle by which [`crate::serve`] is told to end; clones are the same handle. It also carries the counters of all
+/// A handle by which [`crate::serve()`] is told to end; clones are the same handle. It also carries the counters of all
 /// listeners that serve with it.
 #[derive(Clone, Debug)]
 pub struct Drain {

@@ -1,7 +1,7 @@
 //! The only crate that opens a socket: listeners, TLS, HTTP plumbing, client connections, what the kernel knows of a
 //! connection. It never knows what a job or a test is: it moves bytes and tells how that went.
 //!
-//! Server: [`listen`], then [`serve`] with a [`Handler`], [`ServeSettings`] and a [`Drain`]. Client: [`client::Client`].
+//! Server: [`listen`], then [`serve()`] with a [`Handler`], [`ServeSettings`] and a [`Drain`]. Client: [`client::Client`].
 //! Call [`install_crypto_provider`] first in `main` and in each test that touches TLS.
 
 mod body;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use tokio::net::TcpStream;
 
-/// The two ends of the connection by which a request came; [`crate::serve`] puts it into the request's extensions, the
+/// The two ends of the connection by which a request came; [`crate::serve()`] puts it into the request's extensions, the
 /// client into the response's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Peer {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Size of a buffer: 16 TLS records of the largest size with their heads and tags, so that also 256 KiB of a file fit.
+/// Size of a buffer: 16 TLS records of the largest size, with their heads and tags.
 pub(crate) const BUFFER_BYTES: usize = 260 << 10;
 
 /// Unused buffers kept, 16.6 MiB at most; more are freed when they come back.

@@ -12,7 +12,7 @@ pub struct ServeSettings {
     /// How long draining waits for running requests before it cuts them.
     pub drain_deadline: Duration,
     /// Connections open at once; more wait in the kernel's queue. An idle connection costs a descriptor and about
-    /// 20 KiB, one in the middle of a bulk transfer about 1 MiB.
+    /// 20 KiB, one in the middle of a bulk transfer up to 1 MiB.
     pub connections_max: usize,
     /// For a TLS handshake: three round trips of the longest path, and a busy server.
     pub handshake_timeout: Duration,
@@ -57,7 +57,7 @@ impl Default for ServeSettings {
             stall_timeout: Duration::from_secs(120),
             head_bytes_max: 64 << 10,
             head_fields_max: 100,
-            buffer_bytes: 512 << 10,
+            buffer_bytes: 256 << 10,
             stream_window_bytes: 32 << 20,
             connection_window_bytes: 64 << 20,
             frame_bytes_max: 1 << 20,

@@ -1,5 +1,7 @@
 //! Bounds of time, size and number, and the orderly end.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use bytes::Bytes;

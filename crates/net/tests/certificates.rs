@@ -1,5 +1,5 @@
 //! Authorities, certificates and their files.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use net::certificate::{self, PrivateAuthority};
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,7 @@
 //! The client: keeping connections, stale ones, expectations, trust, and what its errors say.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use bytes::Bytes;

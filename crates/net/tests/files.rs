@@ -1,5 +1,7 @@
 //! Ranges of files in responses: by sendfile on plain HTTP/1, read elsewhere, whole or broken but never wrong.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use bytes::Bytes;

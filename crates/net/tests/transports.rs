@@ -1,5 +1,7 @@
 //! The same bytes through every transport, both ways, compared by digest.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use bytes::Bytes;

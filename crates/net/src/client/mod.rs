@@ -59,7 +59,7 @@ impl Default for ClientSettings {
             answer_timeout: Duration::from_secs(300),
             idle_timeout: Duration::from_secs(15),
             idle_connections_max: 64,
-            buffer_bytes: 512 << 10,
+            buffer_bytes: 256 << 10,
             head_bytes_max: 64 << 10,
         }
     }

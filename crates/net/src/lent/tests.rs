@@ -17,7 +17,8 @@ fn stand_ins_are_known_by_their_address_alone() {
     assert!(is_stand_in(&bytes));
     assert!(is_stand_in(&bytes[99..]));
     assert!(!is_stand_in(&bytes[100..]), "an empty slice stands for nothing");
-    assert!(!is_stand_in(&bytes.to_vec()), "a copy is not a stand-in");
+    let copy = bytes.to_vec();
+    assert!(!is_stand_in(&copy), "a copy is not a stand-in");
     assert_eq!(stand_in(STAND_IN_BYTES).len(), STAND_IN_BYTES);
 }
 

@@ -1,5 +1,5 @@
 //! A server for the tests, and what they share.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use bytes::Bytes;
 use http::{Request, Response};
