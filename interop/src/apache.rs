@@ -67,6 +67,11 @@ impl Apache {
         format!("https://localhost:{}{path}", self.port)
     }
 
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where its files lie.
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("root")

@@ -1,10 +1,9 @@
 //! `portolan serve` as a process, with everything of it in one scratch folder.
 
 use crate::run::{Run, path};
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -56,12 +55,6 @@ impl Port {
         // It may have ended before; what counts is that it is gone.
         let _ = self.child.kill();
         self.child.wait().unwrap();
-    }
-
-    /// Asks it to stop (SIGTERM) and waits for it.
-    pub fn stop(&mut self) -> ExitStatus {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        self.child.wait().unwrap()
     }
 
     /// Starts it again on the same data, at other addresses.

@@ -84,6 +84,20 @@ impl Xrootd {
         format!("https://localhost:{PORT}{path}")
     }
 
+    /// Makes its network this slow: `200mbit`.
+    pub fn slow_down(&self, rate: &str) {
+        // The burst must hold a whole packet, and loopback's are of 64 KiB.
+        let arguments = format!("qdisc add dev lo root tbf rate {rate} burst 200k latency 50ms");
+        self.netns.run("tc").args(arguments.split(' ')).succeed();
+    }
+
+    /// Bytes that passed its network so far, in both directions.
+    pub fn passed_bytes(&self) -> u64 {
+        let table = self.netns.run("cat").arg("/proc/net/dev").succeed().text();
+        let line = table.lines().find_map(|line| line.trim().strip_prefix("lo:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// Where its files lie.
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("root")

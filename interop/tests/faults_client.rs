@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail loudly too")]
 
 use interop::relay::{Fault, Relay};
-use interop::tree::{bytes, digests, sha256, write};
+use interop::tree::{bytes, digests, noted_blocks, sha256, write};
 use interop::{Port, Run};
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -54,7 +53,7 @@ fn a_download_goes_on_where_a_killed_client_was() {
     fs::write(way.port.store().join("f"), &content).unwrap();
     let back = way.port.folder().join("back");
     // What is here is noted about once a second: all that came before the silence, soon.
-    let noted = || notes(way.port.folder()).matches("adler32:").count() >= 8;
+    let noted = || noted_blocks(way.port.folder()) >= 8;
     way.client().args(["cp", &way.url("/data/f")]).arg(&back).kill_when(noted);
     assert!(!back.exists(), "half a file has no name");
     let first = way.relay.back_bytes();
@@ -64,14 +63,6 @@ fn a_download_goes_on_where_a_killed_client_was() {
     let second = way.relay.back_bytes() - first;
     assert!(second < FILE_BYTES, "{second} bytes moved again after {first}");
     assert!(first + second < FILE_BYTES + AGAIN_BYTES, "{first} and {second} bytes for {FILE_BYTES}");
-}
-
-/// What our client notes beside an unfinished file: the digests of each block that is here.
-fn notes(folder: &Path) -> String {
-    let mut entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let notes = entries.find(|path| path.to_string_lossy().ends_with(".portolan-part.json"));
-    // It is replaced by a rename: gone for no moment, but not there at first.
-    notes.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default()
 }
 
 #[test]

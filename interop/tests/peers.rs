@@ -4,13 +4,16 @@
 use interop::apache::{Apache, free_port, wait_for};
 use interop::authority::give_to;
 use interop::needs::needs_root;
+use interop::relay::{Fault, Relay};
 use interop::run::path;
-use interop::tree::{self, adler32, bytes, digests, sha256};
+use interop::tree::{self, adler32, bytes, digests, noted_blocks, sha256};
 use interop::xrootd::Xrootd;
 use interop::{Run, needs, port};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A server as our client sees it.
 trait Peer {
@@ -46,7 +49,7 @@ fn carries_a_tree(peer: &impl Peer) {
     assert!(sum.contains(&sha256(&content)) || sum.contains(&adler32(&content)), "{sum}");
 }
 
-/// A download that was cut off goes on from what is there: a second call moves only the rest.
+/// Folders made, files moved and removed, and what is not there told as such.
 fn changes_names(peer: &impl Peer) {
     let file = peer.scratch().join("one");
     fs::write(&file, bytes(9, 300_000)).unwrap();
@@ -72,6 +75,39 @@ fn repeats_without_moving(peer: &impl Peer) {
     assert_eq!(sha256(&fs::read(&back).unwrap()), sha256(&content));
     let again = peer.client().args(["cp", "--json", &peer.url("/big")]).arg(&back).succeed();
     assert!(again.text().contains("skipped") || again.text().contains("\"bytes_moved\":0"), "{again}");
+}
+
+const RESUMED_BYTES: u64 = 64 << 20;
+/// What may travel twice when a client is killed: blocks on their way, and the second's work since the last note.
+const TWICE_BYTES: u64 = 40 << 20;
+
+/// Kills our client in the middle of a file and calls it again; `moved_bytes` tells what passed the network so far.
+fn resumes(peer: &impl Peer, url: &str, moved_bytes: impl Fn() -> u64, go_on: impl Fn()) {
+    let content = bytes(11, RESUMED_BYTES as usize);
+    fs::write(peer.files().join("resumed"), &content).unwrap();
+    peer.adopt();
+    let back = peer.scratch().join("resumed");
+    peer.client().args(["cp", url]).arg(&back).kill_when(|| noted_blocks(&peer.scratch()) >= 8);
+    assert!(!back.exists(), "half a file has no name");
+    let first = moved_bytes();
+    go_on();
+    peer.client().args(["cp", url]).arg(&back).succeed();
+    assert_eq!(sha256(&fs::read(&back).unwrap()), sha256(&content));
+    let second = moved_bytes() - first;
+    assert!(second < RESUMED_BYTES, "{second} bytes moved again after {first}");
+    assert!(first + second < RESUMED_BYTES + TWICE_BYTES, "{first} and {second} bytes for {RESUMED_BYTES}");
+}
+
+/// [`resumes`] by way of a relay that falls silent in the middle of each connection until the client was killed.
+fn resumes_through_a_relay(peer: &impl Peer, port: u16) {
+    let silent = Arc::new(AtomicBool::new(true));
+    let switch = silent.clone();
+    let relay = Relay::start(port, move |_| {
+        let fault = if switch.load(Ordering::Relaxed) { Fault::Stall(RESUMED_BYTES / 5) } else { Fault::None };
+        (Fault::None, fault)
+    });
+    let url = peer.url("/resumed").replace(&port.to_string(), &relay.port().to_string());
+    resumes(peer, &url, || relay.back_bytes(), || silent.store(false, Ordering::Relaxed));
 }
 
 impl Peer for Xrootd {
@@ -112,6 +148,17 @@ fn xrootd_repeats_without_moving() {
     xrootd().iter().for_each(repeats_without_moving);
 }
 
+#[test]
+fn xrootd_resumes() {
+    if !needs(&[("tc", "iproute2")]) {
+        return;
+    }
+    for peer in xrootd().iter() {
+        peer.slow_down("200mbit");
+        resumes(peer, &Peer::url(peer, "/resumed"), || peer.passed_bytes(), || ());
+    }
+}
+
 impl Peer for Apache {
     fn client(&self) -> Run {
         Run::new(port::program()).within(&self.scratch()).env("SSL_CERT_FILE", self.authority.certificate())
@@ -144,6 +191,11 @@ fn apache_changes_names() {
 #[test]
 fn apache_repeats_without_moving() {
     apache().iter().for_each(repeats_without_moving);
+}
+
+#[test]
+fn apache_resumes() {
+    apache().iter().for_each(|peer| resumes_through_a_relay(peer, peer.port()));
 }
 
 /// `rclone serve webdav`, without TLS.
@@ -216,6 +268,11 @@ fn rclone_changes_names() {
 #[test]
 fn rclone_repeats_without_moving() {
     rclone().iter().for_each(repeats_without_moving);
+}
+
+#[test]
+fn rclone_resumes() {
+    rclone().iter().for_each(|peer| resumes_through_a_relay(peer, peer.port));
 }
 
 fn made(folder: PathBuf) -> PathBuf {
