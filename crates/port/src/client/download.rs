@@ -134,6 +134,8 @@ impl Download<'_> {
         let head = course.session.retrying(ask).await?;
         let mut entry = head.entry;
         entry.size_bytes = entry.size_bytes.or(self.known.size_bytes);
+        // XRootD's HEAD tells no time, its PROPFIND does; without it no later run could go on from what this one fetched.
+        entry.modified = entry.modified.or(self.known.modified);
         let Some(size_bytes) = entry.size_bytes else {
             return self.fetch_small(part).await;
         };
