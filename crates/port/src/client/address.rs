@@ -28,6 +28,9 @@ const NAME: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// What is escaped in a whole path.
+const PLAIN: &AsciiSet = &NAME.remove(b'/');
+
 /// What is escaped in an address that a user typed: the same, but slashes, and escapes that are there already.
 const TYPED: &AsciiSet = &NAME.remove(b'/').remove(b'%');
 
@@ -174,6 +177,11 @@ impl Url {
         Some(Self { path: escape_typed(&path), query: query.map(escape_typed), ..self.clone() })
     }
 
+    /// The address of a path of the same server as its file system spells it, with nothing escaped.
+    pub(crate) fn at_plain_path(&self, path: &str) -> Self {
+        Self { path: utf8_percent_encode(path, PLAIN).to_string(), query: None, ..self.clone() }
+    }
+
     /// `https` or `http`.
     pub fn scheme(&self) -> &'static str {
         if self.secure { "https" } else { "http" }
@@ -244,6 +252,14 @@ impl Url {
         self.origin() == other.origin() && plain(self) == plain(other)
     }
 
+    /// Is it the same place as `folder`, or below it?
+    pub fn is_within(&self, folder: &Self) -> bool {
+        let plain = |url: &Self| percent_decode_str(url.path.trim_end_matches('/')).collect::<Vec<u8>>();
+        let (path, folder_path) = (plain(self), plain(folder));
+        let rest = path.strip_prefix(folder_path.as_slice());
+        self.origin() == folder.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }
+
     /// For a request.
     pub fn to_uri(&self) -> Option<Uri> {
         let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
@@ -263,6 +279,19 @@ impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Does a path hold what an escaped one cannot: a space, other characters that RFC 3986 has no place for, or a percent sign
+/// that begins no escape? (Letters beyond ASCII prove nothing: IRIs leave them be.)
+pub(crate) fn is_surely_unescaped(path: &str) -> bool {
+    let is_bare = |at: usize| !is_escape_at(path.as_bytes(), at);
+    path.char_indices().any(|(at, c)| {
+        matches!(c, ' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' | '#' | '?') || (c == '%' && is_bare(at))
+    })
+}
+
+fn is_escape_at(text: &[u8], at: usize) -> bool {
+    text.get(at + 1..at + 3).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// A name from a server, decoded. `None` when it is not one that a file can have: a server must not be able to write
@@ -291,11 +320,13 @@ fn names_a_host(uri: &Uri) -> bool {
 
 /// A percent sign that does not begin an escape is one itself.
 fn escape_typed(text: &str) -> String {
-    let bytes = text.as_bytes();
     let mut marked = String::with_capacity(text.len());
     for (at, character) in text.char_indices() {
-        let is_escape = || bytes.get(at + 1..at + 3).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit));
-        if character == '%' && !is_escape() { marked.push_str("%25") } else { marked.push(character) }
+        if character == '%' && !is_escape_at(text.as_bytes(), at) {
+            marked.push_str("%25")
+        } else {
+            marked.push(character)
+        }
     }
     utf8_percent_encode(&marked, TYPED).to_string()
 }

@@ -483,6 +483,7 @@ impl Course {
             unproven: value(&self.unproven),
             elapsed: begin.elapsed(),
             shares: tally.meter.shares(),
+            receiver_limited: tally.sending.receiver_limited(),
             failures: std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }

@@ -36,8 +36,8 @@ pub mod kind {
     pub const NO_SPACE: &str = "no-space";
     /// A file or folder of this machine.
     pub const LOCAL: &str = "local-storage";
-    /// The user stopped it.
-    pub const INTERRUPTED: &str = "interrupted";
+    /// Another process is at it.
+    pub const BUSY: &str = "busy";
 }
 
 /// Was there no way to the server at all, or no trust in it? Then the next file will fare no better.
@@ -244,6 +244,18 @@ pub(crate) fn no_digest(on: impl Display, algorithm: Algorithm) -> Problem {
         blame: Blame::Peer,
         retry: Retry::Never,
         next: "Take another algorithm, or let the client choose.".to_owned(),
+    }
+}
+
+pub(crate) fn busy(on: impl Display) -> Problem {
+    Problem {
+        status: 409,
+        kind: kind::BUSY,
+        title: "Another process is at it",
+        detail: format!("Another process is fetching {on} just now"),
+        blame: Blame::Caller,
+        retry: Retry::Never,
+        next: "Wait until it has ended.".to_owned(),
     }
 }
 

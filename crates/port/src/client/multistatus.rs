@@ -11,7 +11,7 @@ use std::rc::Rc;
 use terms::Timestamp;
 use tokio::sync::mpsc;
 
-use super::address::{Url, decode_name};
+use super::address::{Url, decode_name, is_surely_unescaped};
 use super::entry::{Entry, Kind};
 
 /// The body of the question: no more than what is used. Some servers compute dearly what they are not asked for.
@@ -39,6 +39,7 @@ pub(crate) fn read(asked: &Url, body: mpsc::Receiver<Bytes>, found: &mpsc::Sende
     let mut reader = NsReader::from_reader(BufReader::with_capacity(64 * 1024, source));
     let mut buffer = Vec::new();
     let mut response = Response::default();
+    let mut is_plain = false;
     loop {
         buffer.clear();
         let (namespace, event) = reader.read_resolved_event_into(&mut buffer).map_err(|error| error.to_string())?;
@@ -55,7 +56,9 @@ pub(crate) fn read(asked: &Url, body: mpsc::Receiver<Bytes>, found: &mpsc::Sende
                 if ended {
                     budget.set(MAX_ENTRY_BYTES);
                     let whole = std::mem::take(&mut response);
-                    if let Some(entry) = whole.into_found(asked)
+                    // XRootD 5.5 escapes nothing. Whoever does so once does so always.
+                    is_plain |= whole.href.starts_with('/') && is_surely_unescaped(&whole.href);
+                    if let Some(entry) = whole.into_found(asked, is_plain)
                         && found.blocking_send(entry).is_err()
                     {
                         return Ok(());
@@ -171,8 +174,8 @@ impl Response {
     }
 
     /// `None` of what has no usable name: such an entry could not be addressed or stored anyway.
-    fn into_found(self, asked: &Url) -> Option<Found> {
-        let url = asked.resolve(self.href.trim())?;
+    fn into_found(self, asked: &Url, is_plain: bool) -> Option<Found> {
+        let url = if is_plain { asked.at_plain_path(&self.href) } else { asked.resolve(self.href.trim())? };
         let is_self = url.is_same_place(asked);
         let name = url.path().trim_end_matches('/').rsplit('/').next().and_then(decode_name);
         let Properties { length, modified, tag, is_folder } = self.properties;

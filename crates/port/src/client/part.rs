@@ -43,14 +43,17 @@ impl Part {
         let target = target.to_owned();
         blocking(move || {
             let path = beside(&target, SUFFIX);
-            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-            let file = opened.map_err(|error| fault::local(&error, "open", path.display()))?;
-            match file.try_lock() {
-                Ok(()) => Ok(Self { target, path, file: Arc::new(file) }),
-                Err(fs::TryLockError::WouldBlock) => {
-                    Err(fault::usage(format!("Another process is fetching {} just now", target.display())))
+            loop {
+                let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+                let file = opened.map_err(|error| fault::local(&error, "open", path.display()))?;
+                match file.try_lock() {
+                    // Between opening and locking another process may have finished the file and given it its name: what
+                    // is locked then is not the part any more.
+                    Ok(()) if is_still(&file, &path) => return Ok(Self { target, path, file: Arc::new(file) }),
+                    Ok(()) => {}
+                    Err(fs::TryLockError::WouldBlock) => return Err(fault::busy(target.display())),
+                    Err(fs::TryLockError::Error(error)) => return Err(fault::local(&error, "lock", path.display())),
                 }
-                Err(fs::TryLockError::Error(error)) => Err(fault::local(&error, "lock", path.display())),
             }
         })
         .await
@@ -117,6 +120,12 @@ impl Part {
         })
         .await;
     }
+}
+
+fn is_still(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().map(identity).ok() == fs::metadata(path).map(identity).ok()
 }
 
 /// Where arriving bytes go.

@@ -26,6 +26,32 @@ pub struct Tally {
     pub files_failed: AtomicU64,
     /// Where the time of all workers went.
     pub meter: Meter,
+    /// What the kernel says of the connections that bytes were sent by.
+    pub(crate) sending: SendingFacts,
+}
+
+/// What the kernel says of connections that bytes were sent by, each weighed by its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct SendingFacts {
+    bytes: AtomicU64,
+    receiver_limited_bytes: AtomicU64,
+}
+
+impl SendingFacts {
+    /// Takes account of one connection after so many bytes were sent by it.
+    pub(crate) fn count(&self, bytes: u64, facts: Option<&net::ConnectionFacts>) {
+        let Some(info) = facts.and_then(net::ConnectionFacts::tcp_info) else { return };
+        let (Some(busy), Some(receiver_limited)) = (info.busy, info.receiver_limited) else { return };
+        let share = receiver_limited.as_secs_f64() / busy.as_secs_f64().max(1e-9);
+        add(&self.bytes, bytes);
+        add(&self.receiver_limited_bytes, (bytes as f64 * share.min(1.0)) as u64);
+    }
+
+    /// In what share of the sending was the receiver's window full?
+    pub(crate) fn receiver_limited(&self) -> Option<f64> {
+        let bytes = value(&self.bytes);
+        (bytes > 0).then(|| value(&self.receiver_limited_bytes) as f64 / bytes as f64)
+    }
 }
 
 pub(crate) fn add(counter: &AtomicU64, amount: u64) {
@@ -154,6 +180,9 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Shares of what the workers waited for.
     pub shares: Vec<(Waiting, f64)>,
+    /// The share of the sending in which the receiving program took bytes no faster, as the kernel measured it; `None` where
+    /// nothing was sent.
+    pub receiver_limited: Option<f64>,
     /// The first failures, with the sources they belong to, at most [`MAX_FAILURES`].
     pub failures: Vec<(String, Problem)>,
 }
@@ -170,7 +199,7 @@ impl Summary {
     /// What held the copy up most, in words; `None` when nothing was waited for.
     pub fn limit(&self) -> Option<Limit> {
         let (waiting, share) = self.shares.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
-        Some(Limit { waiting, share })
+        Some(Limit { waiting, share, receiver_limited: self.receiver_limited })
     }
 }
 
@@ -181,11 +210,18 @@ pub struct Limit {
     pub waiting: Waiting,
     /// Its share of all waiting, 0 to 1.
     pub share: f64,
+    /// As in [`Summary::receiver_limited`].
+    pub receiver_limited: Option<f64>,
 }
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = KINDS.iter().find(|(waiting, _)| *waiting == self.waiting).map_or("", |(_, words)| words);
+        let words = match (self.waiting, self.receiver_limited) {
+            (Waiting::Network, Some(share)) if share > 0.5 => "the server, which took bytes no faster",
+            (Waiting::Network, Some(share)) if share < 0.1 => "the network",
+            _ => words,
+        };
         write!(f, "{words} ({:.0} % of the waiting)", self.share * 100.0)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use terms::Problem;
 
-use super::address::Address;
+use super::address::{Address, Url};
 use super::entry::{Entry, Kind};
 use super::fault;
 use super::folder::Listing;
@@ -124,10 +124,27 @@ impl Session {
             Address::Local(path) => local::remove(path, is_folder).await,
             Address::Remote(url) => {
                 let (url, meter) = (url.as_folder(is_folder), Meter::default());
+                if is_folder && remote::remove(&self.wire, &url, &meter).await.is_ok() {
+                    return Ok(());
+                }
+                if is_folder {
+                    self.remove_what_is_in(&url).await?;
+                }
                 self.retrying(|| remote::remove(&self.wire, &url, &meter)).await
             }
             Address::Standard => Err(fault::usage("'-' cannot be removed".to_owned())),
         }
+    }
+
+    /// For servers that remove empty folders alone, as xrootd does against RFC 4918 §9.6.1: name by name.
+    async fn remove_what_is_in(&self, folder: &Url) -> Result<(), Problem> {
+        let mut listing = self.list(&Address::Remote(folder.clone())).await?;
+        while let Some(entry) = listing.next().await {
+            let entry = entry?;
+            let address = Address::Remote(folder.join(&entry.name));
+            Box::pin(self.remove(&address, true)).await?;
+        }
+        Ok(())
     }
 
     /// Gives a file or folder another name on the same server, or on this machine. `false` when the two are not on one:

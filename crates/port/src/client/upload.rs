@@ -129,6 +129,7 @@ impl Upload<'_> {
         let reply = self.course.session.wire.send(feed.attach(ask)).await;
         feed.count_answer(&self.course.tally);
         let reply = self.answered(reply?).await?;
+        self.course.tally.sending.count(opened.size_bytes, reply.connection());
         Ok(Sent { digests: feed.digests(self.source)?, offered: spelling::offered(reply.headers()) })
     }
 
@@ -355,6 +356,7 @@ impl Resumable<'_> {
             return Ok(None);
         }
         let reply = upload.answered(reply).await?;
+        upload.course.tally.sending.count(end - *offset, reply.connection());
         *offset = end;
         if !is_last {
             return Ok(None);

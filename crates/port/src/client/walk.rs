@@ -108,6 +108,9 @@ async fn walk_one(
         if target == Address::Standard {
             return Err(fault::usage(format!("{source} is a folder; standard output takes files alone")));
         }
+        if is_within(source, &target) {
+            return Err(fault::usage(format!("{target} lies in {source}: the copy would never end")));
+        }
         return walk_folder(course, source.clone(), target, jobs).await;
     }
     if into_folder && let Some(parent) = parent(&target) {
@@ -215,6 +218,22 @@ impl Remembered {
             None if self.is_whole => Existing::Absent,
             None => Existing::Unknown,
         }
+    }
+}
+
+/// Is the target the source, or below it?
+fn is_within(source: &Address, target: &Address) -> bool {
+    match (source, target) {
+        (Address::Remote(source), Address::Remote(target)) => target.is_within(source),
+        (Address::Local(source), Address::Local(target)) => {
+            // What is not there yet lies where the nearest folder above it does.
+            let there = target.ancestors().find_map(|path| {
+                let path = if path.as_os_str().is_empty() { std::path::Path::new(".") } else { path };
+                path.canonicalize().ok()
+            });
+            matches!((source.canonicalize(), there), (Ok(source), Some(there)) if there.starts_with(&source))
+        }
+        _ => false,
     }
 }
 

@@ -162,6 +162,11 @@ impl Reply {
         self.headers().get(name)?.to_str().ok().map(str::trim)
     }
 
+    /// What is known of the connection that it came by.
+    pub(crate) fn connection(&self) -> Option<&net::ConnectionFacts> {
+        self.response.extensions().get()
+    }
+
     pub(crate) fn is_redirect(&self) -> bool {
         matches!(self.status().as_u16(), 301 | 302 | 303 | 307 | 308)
     }
@@ -305,6 +310,8 @@ impl Wire {
         let all = request.headers_mut();
         all.extend(headers.clone());
         all.insert(header::USER_AGENT, HeaderValue::from_static(concat!("portolan/", env!("CARGO_PKG_VERSION"))));
+        // A coded body would have other digests and ranges than the file (RFC 9110 §12.5.3).
+        all.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if trusted && let Some(mut value) = self.authorization(url) {
             value.set_sensitive(true);
             all.insert(header::AUTHORIZATION, value);

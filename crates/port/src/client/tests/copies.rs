@@ -190,3 +190,22 @@ async fn a_server_without_times_and_digests_is_believed_as_make_would() {
     let summary = copy(&session, &local(&file), &server.address("/f"), &settings).await;
     assert_eq!(summary.files, 1, "what came there before is not: {summary:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_not_copied_into_itself() {
+    let server = Server::start().await;
+    let (scratch, session) = (server.scratch(), session());
+    plant(&scratch.join("source"));
+    plant(&server.store().join("source"));
+    let settings = settings(&scratch);
+    for (source, target) in [
+        (local(scratch.join("source")), local(scratch.join("source/new/deeper"))),
+        (local(scratch.join("source")), local(scratch.join("source"))),
+        (server.address("/source"), server.address("/source/new")),
+    ] {
+        let summary = copy(&session, &source, &target, &settings).await;
+        assert_eq!(only_failure(&summary).kind, fault::kind::USAGE, "{source} {target}");
+    }
+    // A name that only begins alike is another folder.
+    assert_eq!(copy(&session, &server.address("/source"), &server.address("/source2"), &settings).await.failed, 0);
+}

@@ -188,3 +188,17 @@ async fn long_names_find_room_for_their_parts() {
         copy(&session(), &server.address("/").join(&name), &local(&target), &settings(&server.scratch())).await;
     assert_eq!(summary.files, 1, "{summary:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_process_fetches_is_left_to_it() {
+    let server = Server::start().await;
+    server.keep("f", b"hello");
+    let target = server.scratch().join("f");
+    let other = std::fs::File::create(server.scratch().join(".f.portolan-part")).unwrap();
+    other.lock().unwrap();
+    let settings = settings(&server.scratch());
+    let summary = copy(&session(), &server.address("/f"), &local(&target), &settings).await;
+    assert_eq!(only_failure(&summary).kind, fault::kind::BUSY);
+    drop(other);
+    assert_eq!(copy(&session(), &server.address("/f"), &local(&target), &settings).await.files, 1);
+}

@@ -66,6 +66,18 @@ fn names_that_lead_elsewhere_are_dropped() {
 }
 
 #[test]
+fn paths_without_escapes_are_taken_as_they_are() {
+    let entry = |href: &str| format!("<response><href>/data/folder/{href}</href></response>");
+    let names = |hrefs: &[&str]| -> Vec<String> {
+        let text = format!("<m xmlns='DAV:'>{}</m>", hrefs.iter().map(|href| entry(href)).collect::<String>());
+        found(&text, 100).unwrap().into_iter().map(|found| found.entry.name).collect()
+    };
+    // As XRootD 5.5 writes them.
+    assert_eq!(names(&["100%", "50%25 of", "a?b#c", "%41"]), ["100%", "50%25 of", "a?b#c", "%41"]);
+    assert_eq!(names(&["100%25", "Größe%20x", "%41"]), ["100%", "Größe x", "A"]);
+}
+
+#[test]
 fn hostile_answers_are_refused_within_bounds() {
     let bomb = "<!DOCTYPE a [<!ENTITY b 'c'>]><m xmlns='DAV:'/>";
     assert!(found(bomb, 100).unwrap_err().contains("document type"));

@@ -50,6 +50,21 @@ async fn folders_are_made_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_removes_empty_folders_alone_is_helped() {
+    let server = Server::start().await;
+    server.keep("a/b/c", b"1");
+    server.keep("a/d e", b"2");
+    let store = server.store();
+    server.judge(move |seen, _| {
+        let folder = store.join(seen.path.trim_start_matches("/data/"));
+        let is_full = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        (seen.method == "DELETE" && is_full).then_some(Fault::Status(500))
+    });
+    session().remove(&server.address("/a"), true).await.unwrap();
+    assert!(!server.store().join("a").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_change_on_one_server_alone() {
     let server = Server::start().await;
     server.keep("a", b"1");
