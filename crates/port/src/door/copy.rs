@@ -49,6 +49,7 @@ pub(crate) async fn copy_file(
     let publication = Publication {
         place,
         staged: writer.into_staged(),
+        body: None,
         digests,
         media_type,
         publisher: who.to_string(),

@@ -42,8 +42,10 @@ pub(crate) async fn of_file(
         .map_err(|error| failed(io::Error::other(error)))?
         .map_err(failed)?;
     let digests: DigestSet = known.iter().chain(computed.iter()).copied().collect();
-    let now = Metadata::of_file(file).map_err(failed)?;
-    if now.identity() == metadata.identity() {
+    // With the names held: a record of what replaced the file meanwhile must not be overwritten.
+    let _names = door.hold_names().await;
+    let now = place.stat_if_there().await.map_err(failed)?;
+    if let Some(now) = now.filter(|now| now.identity() == metadata.identity()) {
         let record = record_of(place, record, &now, digests.clone());
         door.archive().record_files(&[record]).await.map_err(|error| problem::of_archive(&error))?;
     }

@@ -23,7 +23,7 @@ pub use settings::{DoorSettings, NamespaceSettings};
 pub use traffic::Traffic;
 pub use upload::UPLOADS_PREFIX;
 
-use crate::staging::{Area, Limits, Publisher, recover};
+use crate::staging::{Archived, Area, Limits, Means, Publisher, recover};
 use crate::store::{Metadata, Space};
 use archive::{Archive, FileRecord};
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
@@ -55,6 +55,7 @@ struct Inner {
     policy: Policy,
     traffic: Arc<Traffic>,
     area: Arc<Area>,
+    archived: Arc<Archived>,
     uploads: Uploads,
     locks: dav::LockTable,
     /// `None` once the door is closed.
@@ -77,15 +78,16 @@ impl Door {
         recover(&area, &archive, &namespaces).await?;
         let locks = dav::LockTable::load(&archive).await?;
         let traffic = Arc::new(Traffic::default());
-        let names = Arc::default();
+        let names: Arc<tokio::sync::Mutex<()>> = Arc::default();
         let counting = Arc::clone(&traffic);
-        let (publisher, publishing) = Publisher::start(
-            Arc::clone(&area),
-            archive.clone(),
-            Arc::clone(&names),
-            Arc::new(move |files| counting.count_group(files)),
-            settings.die_after,
-        );
+        let (publisher, publishing) = Publisher::start(Means {
+            area: Arc::clone(&area),
+            archive: archive.clone(),
+            names: Arc::clone(&names),
+            observe: Arc::new(move |files| counting.count_group(files)),
+            journal_bytes: settings.journal_bytes,
+            die_after: settings.die_after,
+        });
         let inner = Arc::new(Inner {
             settings,
             namespaces,
@@ -93,6 +95,7 @@ impl Door {
             policy,
             traffic,
             area,
+            archived: Arc::clone(publisher.archived()),
             uploads: Uploads::default(),
             locks,
             publisher: RwLock::new(Some(publisher)),
@@ -180,15 +183,29 @@ impl Door {
         &self.inner.locks
     }
 
-    /// Holds all names still: whoever checks a condition on a name and then changes it does both under this guard. The
-    /// publisher takes it for each group.
+    /// Holds all names still: whoever checks a condition on a name and then changes it does both under this guard, and so
+    /// does whoever changes records. All that was published before is in the archive. The publisher takes it for each
+    /// group.
     pub async fn hold_names(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.inner.names.lock().await
+        let guard = self.inner.names.lock().await;
+        if let Ok(publisher) = self.publisher() {
+            publisher.settle_names().await;
+        }
+        guard
+    }
+
+    /// Waits until the archive has the record of everything that was published before this call: a matter of
+    /// milliseconds, for who reads many records at once.
+    pub async fn settle_records(&self) {
+        self.inner.archived.settled().await;
     }
 
     /// What the archive knows of this file; `None` when it knows nothing, or speaks of other bytes than these.
     pub async fn record_of(&self, path: &LogicalPath, found: &Metadata) -> Result<Option<FileRecord>, Problem> {
-        let record = self.inner.archive.file(path).await.map_err(|error| problem::of_archive(&error))?;
+        let record = match self.inner.archived.waiting_for(path) {
+            Some(record) => Some(record),
+            None => self.inner.archive.file(path).await.map_err(|error| problem::of_archive(&error))?,
+        };
         Ok(record.filter(|record| record.identity == found.identity()))
     }
 
@@ -241,10 +258,13 @@ impl Door {
     async fn dispatch(&self, method: &Method, data: DataRequest) -> Result<Response<Body>, Problem> {
         match method.as_str() {
             "GET" | "HEAD" => read::respond(self, data).await,
+            // Boxed, as below: a small GET would carry the room that the largest of them needs.
             "PUT" | "DELETE" => {
                 let path = data.path.clone();
-                let answer =
-                    if method == Method::PUT { write::put(self, data).await } else { remove::delete(self, data).await };
+                let answer = match method {
+                    &Method::PUT => Box::pin(write::put(self, data)).await,
+                    _ => Box::pin(remove::delete(self, data)).await,
+                };
                 answer.or_else(|problem| match problem.kind {
                     // RFC 4918 §11.3 wants this one told in its own XML.
                     dav::LOCKED => Ok(dav::locked_response(self, &path)),
@@ -253,7 +273,7 @@ impl Door {
             }
             "OPTIONS" => Ok(self.options()),
             "PROPFIND" | "PROPPATCH" | "MKCOL" | "MOVE" | "COPY" | "LOCK" | "UNLOCK" => {
-                dav::handle(self, method.clone(), data).await
+                Box::pin(dav::handle(self, method.clone(), data)).await
             }
             _ => Err(problem::method_not_allowed(method, &data.path)),
         }

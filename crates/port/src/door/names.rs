@@ -53,6 +53,15 @@ impl Place {
         }
     }
 
+    /// The same on a blocking thread.
+    pub(crate) fn stat_if_there_blocking(&self) -> io::Result<Option<Metadata>> {
+        match self.namespace.store.posix().stat(&self.within) {
+            Ok(metadata) => Ok(Some(metadata)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens the file there.
     pub async fn open(&self) -> io::Result<(File, Metadata)> {
         self.namespace.store.open(&self.within).await

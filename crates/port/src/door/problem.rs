@@ -153,6 +153,19 @@ pub fn of_archive(error: &ArchiveError) -> Problem {
     }
 }
 
+/// The archive has not taken records for a while.
+pub(crate) fn archive_refuses() -> Problem {
+    Problem {
+        status: 503,
+        kind: "archive-failed",
+        title: "The archive failed",
+        detail: "The port's records cannot be kept at the moment, so it takes no small files.".to_owned(),
+        blame: Blame::Storage,
+        retry: Retry::After(STORAGE_RETRY),
+        next: "Try again later; the operator should look at the log.".to_owned(),
+    }
+}
+
 /// Our own fault.
 pub(crate) fn ours(detail: impl Into<String>) -> Problem {
     Problem {

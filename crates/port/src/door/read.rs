@@ -36,7 +36,7 @@ pub(crate) async fn respond(door: &Door, data: DataRequest) -> Result<Response<B
     }
     let place = match door.namespaces().resolve(path) {
         Ok(place) => place,
-        Err(problem) => return folder(door, data, may_list, problem).await,
+        Err(problem) => return Box::pin(folder(door, data, may_list, problem)).await,
     };
     match place.open().await {
         Ok((file, metadata)) => {
@@ -49,7 +49,7 @@ pub(crate) async fn respond(door: &Door, data: DataRequest) -> Result<Response<B
         }
         Err(error) => {
             let problem = problem::of_io(&error, "open", path);
-            folder(door, data, may_list, problem).await
+            Box::pin(folder(door, data, may_list, problem)).await
         }
     }
 }
@@ -97,7 +97,7 @@ async fn send(
     }
     let wanted = Wanted::read(data.headers());
     if !wanted.is_empty() {
-        let known = digests::of_file(door, place, &file, &metadata, &wanted.algorithms()).await?;
+        let known = Box::pin(digests::of_file(door, place, &file, &metadata, &wanted.algorithms())).await?;
         wanted.answer(&known, &mut headers);
     }
     let media_type = media::of(&file, &place.path);

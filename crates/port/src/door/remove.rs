@@ -3,7 +3,7 @@
 use super::dav::locks::{self, Touch};
 use super::problem::{self, caller};
 use super::{DataRequest, Door};
-use crate::staging::publisher::check_conditions;
+use crate::staging::check_conditions;
 use http::{Response, StatusCode};
 use net::Body;
 use port_core::http::conditional::Conditions;

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod faults;
+mod journal;
 mod read;
 mod recovery;
 mod remove;
@@ -84,7 +85,10 @@ impl Bench {
     /// Names in the staging area, but for its lock.
     fn staged(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.folder.path().join("staging")).unwrap();
-        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).filter(|name| name != "lock").collect()
+        names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "lock" && !name.starts_with("journal-"))
+            .collect()
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Told {
@@ -137,7 +141,9 @@ async fn reopened(settings: DoorSettings, archive: &Archive) -> Door {
 fn settings_in(folder: &TempDir) -> DoorSettings {
     let mut namespace = NamespaceSettings::at_root(folder.path().join("store"));
     namespace.algorithms = vec![Algorithm::Adler32, Algorithm::Crc32c];
-    DoorSettings::new(vec![namespace], folder.path().join("staging"))
+    let mut settings = DoorSettings::new(vec![namespace], folder.path().join("staging"));
+    settings.journal_bytes = 1 << 20;
+    settings
 }
 
 /// Anyone may read below `/open`.

@@ -345,7 +345,7 @@ async fn complete(
         Some(writer) => writer,
         None => return Err(problem::ours("A finished upload has no writer.")),
     };
-    match write::publish(door, writer, intake, record.principal).await {
+    match write::publish(door, writer, None, intake, record.principal).await {
         Ok(published) => {
             let _ = upload.completed.set(state.offset);
             door.archive().remove_upload(record.id).await.map_err(|error| problem::of_archive(&error))?;

@@ -4,9 +4,9 @@ use super::dav::locks::{self, Touch};
 use super::problem::{self, caller};
 use super::traffic::{Active, Outcome, Transfer};
 use super::{DataRequest, Door, Place, upload};
-use crate::staging::publisher::check_conditions;
-use crate::staging::{Ending, Publication, Published, Writer, receive, too_large};
+use crate::staging::{Ending, Publication, Published, Writer, check_conditions, receive, too_large};
 use crate::store::Metadata;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use net::{Body, RequestBody};
 use port_core::http::conditional::Conditions;
@@ -137,13 +137,14 @@ async fn take(
         let touch = if intake.may_replace { Touch::Content } else { Touch::Name };
         locks::check_write(door, &path, &headers, &principal, touch).await?;
     }
-    publish(door, writer, intake, principal.to_string()).await
+    publish(door, writer, received.small, intake, principal.to_string()).await
 }
 
 /// Verifies what is staged against what was claimed, and hands it to the publisher.
 pub(crate) async fn publish(
     door: &Door,
     writer: Arc<Writer>,
+    small: Option<Vec<Bytes>>,
     intake: Intake,
     publisher: String,
 ) -> Result<Published, Problem> {
@@ -170,6 +171,7 @@ pub(crate) async fn publish(
     let publication = Publication {
         place: intake.place.clone(),
         staged: writer.into_staged(),
+        body: small,
         digests,
         media_type: intake.media_type,
         publisher,

@@ -4,11 +4,22 @@
 //! belongs to a resumable upload that the archive knows, or to a file record whose rename has not happened yet. Anything
 //! else is swept away at the next start.
 
+mod archivist;
+mod commit;
+mod entry;
+mod journal;
+mod large;
 pub mod publisher;
 mod receive;
 mod recovery;
+mod replay;
+mod small;
 mod sys;
 mod writer;
+
+pub(crate) use archivist::Archived;
+pub(crate) use commit::check_conditions;
+pub(crate) use publisher::Means;
 
 pub use publisher::{Publication, Published, Publisher};
 pub(crate) use receive::too_large;
@@ -190,7 +201,7 @@ fn contents_of(folder: &OwnedFd) -> io::Result<(Vec<StagedId>, Vec<String>)> {
         let name = entry.file_name().to_string_lossy().into_owned();
         match name.parse::<StagedId>() {
             Ok(id) => staged.push(id),
-            Err(_) if matches!(name.as_str(), "." | ".." | LOCK_NAME) => {}
+            Err(_) if matches!(name.as_str(), "." | ".." | LOCK_NAME) || journal::NAMES.contains(&name.as_str()) => {}
             Err(_) => others.push(name),
         }
     }

@@ -1,41 +1,39 @@
 //! Publishing: staged files become visible in their stores, in groups (`docs/decisions/0004-publish-by-group-commit.md`).
 //!
-//! Two tasks, one behind the other, so that one group's bytes are synced while the group before is recorded:
-//! 1. *sync*: the data of all small files that wait, by one syncfs(2); large files were synced by their own request;
-//! 2. *publish*: conditions checked, one archive transaction, one rename(2) each, answers.
-//!
-//! The record, durable before the rename, says which staged file belongs at which path. So a rename that a crash loses is
-//! done again at the next start, and no answer has to wait for the folder to be synced.
+//! Two ways lead there. *Small* files go by a journal: one durable write for a whole group, then the renames, then the
+//! answers; the archive learns of them behind that. *Large* ones are synced by their own request, recorded in one durable
+//! transaction for a group, then renamed. In both, something durable says where the bytes belong before they become
+//! visible, so that a rename that a crash loses is done again at the next start, and no answer waits for a folder to be
+//! synced.
 
-use super::{Area, Staged};
+use super::archivist::{Archived, Archivist};
+use super::commit::{Job, Source};
+use super::journal::{Journal, Kind};
+use super::large::Large;
+use super::small::Small;
+use super::{Area, INLINE_BYTES, Staged};
 use crate::door::{Place, problem};
 use crate::store::{ARRIVALS, Metadata};
-use archive::{Archive, FileRecord};
-use port_core::http::conditional::{Conditions, Current, Verdict};
-use rustix::fs::{AtFlags, OFlags, RenameFlags};
-use rustix::io::Errno;
-use std::collections::{HashMap, HashSet};
+use archive::Archive;
+use bytes::Bytes;
+use port_core::http::conditional::Conditions;
+use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::SystemTime;
-use terms::{DigestSet, LogicalPath, Problem, StagedId, Timestamp};
+use terms::{DigestSet, LogicalPath, Problem};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 /// The most files in one group: bounds how long the first waits for the last.
 pub const MAX_GROUP: usize = 512;
 
-/// Finished files that may wait before those who finish next must wait too. Each holds a descriptor open.
+/// Finished files that may wait before those who finish next must wait too. Each holds a descriptor open, and a small one
+/// its bytes: 64 MiB at worst.
 const QUEUE: usize = 1024;
 
-/// Files larger than this are synced by their own request before they join a group: their data would make all others
-/// wait.
-pub(crate) const SYNC_ALONE_BYTES: u64 = 4 * 1024 * 1024;
-
-/// A group of one is synced by fsync(2); any more by one syncfs(2): measured on ext4, 64 new files of 4 KiB take 2.4 ms by
-/// syncfs and 104 ms by fsync each.
-const SYNC_TOGETHER_FROM: usize = 2;
+/// What the facts of one file take in the journal: two texts of bounded length, and digests.
+const FACTS_BYTES: usize = 4_096 + 512;
 
 /// A staged file, verified, that is to become visible.
 pub struct Publication {
@@ -43,6 +41,8 @@ pub struct Publication {
     pub place: Place,
     /// Its bytes.
     pub staged: Staged,
+    /// The same in memory, of a small file: then it is published by the journal.
+    pub body: Option<Vec<Bytes>>,
     /// Their digests.
     pub digests: DigestSet,
     /// The media type that its sender gave.
@@ -53,6 +53,13 @@ pub struct Publication {
     pub conditions: Conditions,
     /// May it replace a file?
     pub may_replace: bool,
+}
+
+impl Publication {
+    /// No less than what it takes in the journal.
+    pub(super) fn journal_bytes(&self) -> usize {
+        self.body.iter().flatten().map(Bytes::len).sum::<usize>() + FACTS_BYTES
+    }
 }
 
 /// A file that became visible.
@@ -66,115 +73,151 @@ pub struct Published {
     pub digests: DigestSet,
 }
 
-/// Steps after which a test can have the publisher die.
+/// Steps behind which a test can have publication die.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// The bytes are durable; nothing is recorded.
-    Synced,
-    /// The record is durable; nothing is renamed.
-    Recorded,
+    /// Nothing is durable yet.
+    Staged,
+    /// The journal or the archive says where the bytes belong; nothing is renamed.
+    Durable,
     /// All is done but the answer.
     Renamed,
+    /// All was answered; but the end is not an orderly one.
+    Answered,
 }
 
 /// What a group tells of itself, for counting.
 pub type GroupObserver = Arc<dyn Fn(usize) + Send + Sync>;
 
-/// The way into publication. Cheap to clone; when the last clone is gone the tasks finish what waits and end.
+/// What publication works with.
+pub(crate) struct Means {
+    pub(crate) area: Arc<Area>,
+    pub(crate) archive: Archive,
+    pub(crate) names: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) observe: GroupObserver,
+    pub(crate) journal_bytes: u64,
+    pub(crate) die_after: Option<Step>,
+}
+
+/// The way into publication. Cheap to clone; when the last clone is gone, what waits is finished and the journal is
+/// settled.
 #[derive(Clone)]
 pub struct Publisher {
-    to_sync: mpsc::Sender<Job>,
-    to_publish: mpsc::Sender<Job>,
+    to_journal: Option<mpsc::Sender<Job>>,
+    to_archive: mpsc::Sender<Job>,
+    journal: Option<Arc<Journal>>,
+    archived: Arc<Archived>,
     area: Arc<Area>,
-}
-
-/// One publication on its way, and who waits for it.
-struct Job {
-    publication: Publication,
-    /// Where its bytes are: in the staging area, or already beside the store.
-    source: Source,
-    answer: oneshot::Sender<Result<Published, Problem>>,
-}
-
-impl Job {
-    /// As if the process ended now: what is on the disk stays as it is.
-    fn die(mut self) {
-        self.publication.staged.keep();
-        if let Source::Arrivals { renamed, .. } = &mut self.source {
-            *renamed = true;
-        }
-    }
-}
-
-/// Where the bytes wait for the rename.
-enum Source {
-    Staging,
-    /// On the store's own file system.
-    Arrivals {
-        folder: OwnedFd,
-        file: Arc<File>,
-        id: StagedId,
-        renamed: bool,
-    },
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        if let Self::Arrivals { folder, id, renamed: false, .. } = self {
-            // The next start sweeps what stays.
-            let _ = rustix::fs::unlinkat(&*folder, id.to_string(), AtFlags::empty());
-        }
-    }
+    die_after: Option<Step>,
 }
 
 impl Publisher {
-    /// Starts the two tasks.
-    pub fn start(
-        area: Arc<Area>,
-        archive: Archive,
-        names: Arc<tokio::sync::Mutex<()>>,
-        observe: GroupObserver,
-        die_after: Option<Step>,
-    ) -> (Self, tokio::task::JoinHandle<()>) {
-        let (to_sync, synced) = mpsc::channel(QUEUE);
-        let (to_publish, published) = mpsc::channel(QUEUE);
-        let publisher = Self { to_sync, to_publish: to_publish.clone(), area: Arc::clone(&area) };
-        let syncing = tokio::spawn(run_sync(synced, to_publish, Arc::clone(&area), die_after));
-        let stage = Stage { area, archive, names, observe, die_after };
-        let publishing = tokio::spawn(async move {
-            stage.run(published).await;
-            // Ended when its senders ended; an error here is a panic, already reported.
-            let _ = syncing.await;
-        });
-        (publisher, publishing)
+    /// Starts what works behind it. The handle ends when all is published and settled.
+    pub(crate) fn start(means: Means) -> (Self, JoinHandle<()>) {
+        let Means { area, archive, names, observe, journal_bytes, die_after } = means;
+        let (archivist, archived) = Archivist::start(archive.clone());
+        let journal = Journal::open(&area, &archived, journal_bytes);
+        if let Err(error) = &journal
+            && journal_bytes > 0
+        {
+            tracing::warn!("no journal in {}: {error}; small files are published slower", area.path().display());
+        }
+        let journal = journal.ok();
+        let (to_archive, large_ones) = mpsc::channel(QUEUE);
+        let large = Large {
+            area: Arc::clone(&area),
+            archive,
+            archived: Arc::clone(&archived),
+            names: Arc::clone(&names),
+            observe: Arc::clone(&observe),
+            die_after,
+        };
+        let large = tokio::spawn(large.run(large_ones));
+        let (to_journal, small) = match &journal {
+            None => (None, None),
+            Some(journal) => {
+                let (to_journal, small_ones) = mpsc::channel(QUEUE);
+                let (area, journal) = (Arc::clone(&area), Arc::clone(journal));
+                let small = Small { area, journal, archivist, names, observe, die_after };
+                (Some(to_journal), Some(tokio::task::spawn_blocking(move || small.run(small_ones))))
+            }
+        };
+        let ending = end(large, small, journal.clone(), Arc::clone(&archived), die_after);
+        (Self { to_journal, to_archive, journal, archived, area, die_after }, tokio::spawn(ending))
+    }
+
+    /// The records on their way into the archive.
+    pub(crate) fn archived(&self) -> &Arc<Archived> {
+        &self.archived
     }
 
     /// Makes this file durable and visible. Returns when both are so.
     pub async fn publish(&self, publication: Publication) -> Result<Published, Problem> {
+        if self.die_after == Some(Step::Staged) {
+            publication.staged.keep();
+            return Err(gone());
+        }
         let path = publication.place.path.clone();
-        let size_bytes = publication.staged.file().metadata().map_err(|e| problem::of_io(&e, "publish", &path))?.len();
         let store = Arc::clone(publication.place.namespace.store.posix());
         let (answer, answered) = oneshot::channel();
         if store.device() != self.area.device() {
             let source = carry_over(&publication, &path).await?;
-            self.send(&self.to_publish, Job { publication, source, answer }).await?;
-        } else if size_bytes > SYNC_ALONE_BYTES {
+            send(&self.to_archive, Job { publication, source, answer }).await?;
+        } else if let (Some(to_journal), true) = (&self.to_journal, is_small(&publication)) {
+            send(to_journal, Job { publication, source: Source::Staging, answer }).await?;
+        } else {
             let file = Arc::clone(publication.staged.file());
             blocking(move || file.sync_all()).await.map_err(|error| problem::of_io(&error, "sync", &path))?;
-            self.send(&self.to_publish, Job { publication, source: Source::Staging, answer }).await?;
-        } else {
-            self.send(&self.to_sync, Job { publication, source: Source::Staging, answer }).await?;
+            send(&self.to_archive, Job { publication, source: Source::Staging, answer }).await?;
         }
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    async fn send(&self, to: &mpsc::Sender<Job>, job: Job) -> Result<(), Problem> {
-        to.send(job).await.map_err(|_| gone())
+    /// To be called with the names held, before anything but a publication changes names or records: afterwards the
+    /// archive knows all that was published, and the journal knows that it does.
+    pub(crate) async fn settle_names(&self) {
+        let Some(journal) = self.journal.as_ref().filter(|journal| journal.is_unmarked()) else { return };
+        self.archived.settled().await;
+        let journal = Arc::clone(journal);
+        if let Err(error) = blocking(move || journal.append(Kind::Archived, &[])).await {
+            tracing::error!("could not write to the journal: {error}");
+        }
     }
 }
 
+fn is_small(publication: &Publication) -> bool {
+    let length = publication.body.as_ref().map(|body| body.iter().map(Bytes::len).sum::<usize>());
+    length.is_some_and(|length| length <= INLINE_BYTES)
+}
+
+async fn end(
+    large: JoinHandle<()>,
+    small: Option<JoinHandle<()>>,
+    journal: Option<Arc<Journal>>,
+    archived: Arc<Archived>,
+    die_after: Option<Step>,
+) {
+    // Errors are panics, reported when they happened.
+    let _ = large.await;
+    if let Some(small) = small {
+        let _ = small.await;
+    }
+    let Some(journal) = journal.filter(|_| die_after.is_none()) else { return };
+    archived.settled().await;
+    if archived.is_failing() {
+        return;
+    }
+    if let Err(error) = blocking(move || journal.settle()).await {
+        tracing::warn!("could not settle the journal: {error}; the next start replays it");
+    }
+}
+
+async fn send(to: &mpsc::Sender<Job>, job: Job) -> Result<(), Problem> {
+    to.send(job).await.map_err(|_| gone())
+}
+
 fn gone() -> Problem {
-    problem::ours("The task that publishes files has ended.")
+    problem::ours("What publishes files has ended.")
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
@@ -185,7 +228,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 async fn carry_over(publication: &Publication, path: &LogicalPath) -> Result<Source, Problem> {
     let posix = Arc::clone(publication.place.namespace.store.posix());
     let (from, id) = (Arc::clone(publication.staged.file()), publication.staged.id());
-    let mode = publication.staged.area().file_mode;
+    let mode: Mode = publication.staged.area().file_mode;
     blocking(move || {
         let folder = posix.arrivals()?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -208,226 +251,4 @@ fn copy_bytes(mut from: &File, mut to: &File) -> io::Result<()> {
     let expected = from.metadata()?.len();
     let copied = io::copy(&mut from, &mut to)?;
     if copied == expected { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-}
-
-async fn run_sync(
-    mut waiting: mpsc::Receiver<Job>,
-    to_publish: mpsc::Sender<Job>,
-    area: Arc<Area>,
-    die_after: Option<Step>,
-) {
-    let mut group = Vec::new();
-    while waiting.recv_many(&mut group, MAX_GROUP).await > 0 {
-        let alone = (group.len() < SYNC_TOGETHER_FROM)
-            .then(|| group.first().map(|job: &Job| Arc::clone(job.publication.staged.file())))
-            .flatten();
-        let all = Arc::clone(&area);
-        let synced = blocking(move || match alone {
-            Some(file) => file.sync_all(),
-            None => rustix::fs::syncfs(all.folder()).map_err(io::Error::from),
-        })
-        .await;
-        if die_after == Some(Step::Synced) {
-            group.into_iter().for_each(Job::die);
-            return;
-        }
-        for job in group.drain(..) {
-            match &synced {
-                // It fails only when the publishing task is gone; the waiting request is told by its channel's end.
-                Ok(()) => drop(to_publish.send(job).await),
-                Err(error) => {
-                    let problem = problem::of_io(error, "sync", &job.publication.place.path);
-                    let _ = job.answer.send(Err(problem));
-                }
-            }
-        }
-    }
-}
-
-/// The second task.
-struct Stage {
-    area: Arc<Area>,
-    archive: Archive,
-    names: Arc<tokio::sync::Mutex<()>>,
-    observe: GroupObserver,
-    die_after: Option<Step>,
-}
-
-/// A job whose conditions hold, with what its record will say.
-struct Ready {
-    job: Job,
-    replaces: bool,
-    record: FileRecord,
-}
-
-impl Stage {
-    async fn run(self, mut waiting: mpsc::Receiver<Job>) {
-        let mut group = Vec::new();
-        while waiting.recv_many(&mut group, MAX_GROUP).await > 0 {
-            (self.observe)(group.len());
-            let mut rest = std::mem::take(&mut group);
-            while !rest.is_empty() {
-                let (now, later) = one_for_each_path(rest);
-                rest = later;
-                if !self.publish_group(now).await {
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Paths in one group differ, so that each condition sees what the group before it left. False: a test had it die.
-    async fn publish_group(&self, group: Vec<Job>) -> bool {
-        let _names = self.names.lock().await;
-        let mut ready = Vec::with_capacity(group.len());
-        for job in group {
-            match check(&job).await {
-                Ok((replaces, record)) => ready.push(Ready { job, replaces, record }),
-                Err(problem) => drop(job.answer.send(Err(problem))),
-            }
-        }
-        if ready.is_empty() {
-            return true;
-        }
-        let records: Vec<FileRecord> = ready.iter().map(|one| one.record.clone()).collect();
-        if let Err(error) = self.archive.record_files(&records).await {
-            let problem = problem::of_archive(&error);
-            ready.into_iter().for_each(|one| drop(one.job.answer.send(Err(problem.clone()))));
-            return true;
-        }
-        if self.die_after == Some(Step::Recorded) {
-            ready.into_iter().for_each(|one| one.job.die());
-            return false;
-        }
-        let area = Arc::clone(&self.area);
-        let renamed = tokio::task::spawn_blocking(move || rename_all(&area, ready)).await;
-        let Ok(renamed) = renamed else {
-            // A panic in there: whoever waits is told by the end of the channel.
-            return true;
-        };
-        if self.die_after == Some(Step::Renamed) {
-            renamed.into_iter().for_each(|(one, _)| one.job.die());
-            return false;
-        }
-        for (ready, outcome) in renamed {
-            let _ = ready.job.answer.send(outcome);
-        }
-        true
-    }
-}
-
-fn one_for_each_path(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-    let mut seen = HashSet::with_capacity(jobs.len());
-    jobs.into_iter().partition(|job| seen.insert(job.publication.place.path.clone()))
-}
-
-/// Do the conditions hold now? Answers whether a file will be replaced, and the record.
-async fn check(job: &Job) -> Result<(bool, FileRecord), Problem> {
-    let publication = &job.publication;
-    let path = &publication.place.path;
-    let there = publication.place.stat_if_there().await.map_err(|error| problem::of_io(&error, "publish", path))?;
-    check_conditions(path, there.as_ref(), &publication.conditions)?;
-    match &there {
-        Some(found) if found.is_folder() => return Err(problem::is_folder("write", path)),
-        Some(_) if !publication.may_replace => return Err(problem::already_there(path)),
-        _ => {}
-    }
-    let file = match &job.source {
-        Source::Staging => publication.staged.file(),
-        Source::Arrivals { file, .. } => file,
-    };
-    let metadata = Metadata::of_file(file).map_err(|error| problem::of_io(&error, "publish", path))?;
-    let record = FileRecord {
-        path: path.clone(),
-        identity: metadata.identity(),
-        digests: publication.digests.clone(),
-        media_type: publication.media_type.clone(),
-        published: Timestamp::from(SystemTime::now()),
-        staged: Some(publication.staged.id()),
-        publisher: publication.publisher.clone(),
-    };
-    Ok((there.is_some(), record))
-}
-
-/// The conditions of a request that changes what is at a path (RFC 9110 §13.2.2).
-pub(crate) fn check_conditions(
-    path: &LogicalPath,
-    there: Option<&Metadata>,
-    conditions: &Conditions,
-) -> Result<(), Problem> {
-    if conditions.is_empty() {
-        return Ok(());
-    }
-    let tag = there.map(Metadata::entity_tag);
-    let current = there.zip(tag.as_ref()).map(|(there, tag)| Current { tag, modified: there.modified });
-    match conditions.evaluate(false, current) {
-        Verdict::PreconditionFailed if there.is_some() && conditions.is_create_only() => {
-            Err(problem::already_there(path))
-        }
-        Verdict::PreconditionFailed => Err(problem::precondition_failed(path, there)),
-        _ => Ok(()),
-    }
-}
-
-/// Folders are opened once for each group.
-type Folders = HashMap<(usize, LogicalPath), Result<Arc<OwnedFd>, io::ErrorKind>>;
-
-fn rename_all(area: &Area, group: Vec<Ready>) -> Vec<(Ready, Result<Published, Problem>)> {
-    let mut folders = Folders::new();
-    group
-        .into_iter()
-        .map(|mut ready| {
-            let outcome = rename_one(area, &mut ready, &mut folders);
-            (ready, outcome)
-        })
-        .collect()
-}
-
-fn rename_one(area: &Area, ready: &mut Ready, folders: &mut Folders) -> Result<Published, Problem> {
-    let publication = &ready.job.publication;
-    let place = &publication.place;
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => problem::no_parent(&place.path),
-        _ => problem::of_io(&error, "publish", &place.path),
-    };
-    let parent = place.within.parent().ok_or_else(|| problem::is_folder("write", &place.path))?;
-    let key = (Arc::as_ptr(&place.namespace) as usize, parent);
-    let posix = place.namespace.store.posix();
-    let folder = folders
-        .entry(key)
-        .or_insert_with_key(|(_, parent)| posix.folder(parent).map(Arc::new).map_err(|error| error.kind()))
-        .clone()
-        .map_err(|kind| failed(kind.into()))?;
-    let may_replace = publication.may_replace && !publication.conditions.is_create_only();
-    let id = publication.staged.id().to_string();
-    let (from, file) = match &ready.job.source {
-        Source::Staging => (area.folder(), publication.staged.file()),
-        Source::Arrivals { folder, file, .. } => (folder, file),
-    };
-    let rename = |flags| rustix::fs::renameat_with(from, &id, &*folder, place.within.name(), flags);
-    let mut created = !ready.replaces;
-    if created {
-        // Nothing of ours can have come there since the check; something of others can.
-        match rename(RenameFlags::NOREPLACE) {
-            Err(Errno::EXIST) if may_replace => {
-                created = false;
-                rename(RenameFlags::empty())
-            }
-            // The file system does not know the flag.
-            Err(Errno::INVAL) => rename(RenameFlags::empty()),
-            done => done,
-        }
-    } else {
-        rename(RenameFlags::empty())
-    }
-    .map_err(|error| failed(error.into()))?;
-    let metadata = Metadata::of_file(file).map_err(failed)?;
-    match &mut ready.job.source {
-        Source::Staging => publication.staged.keep(),
-        Source::Arrivals { renamed, .. } => {
-            *renamed = true;
-            publication.staged.discard();
-        }
-    }
-    Ok(Published { created, metadata, digests: publication.digests.clone() })
 }

@@ -54,6 +54,8 @@ pub struct Received {
     pub bytes: u64,
     /// How it ended.
     pub ending: Ending,
+    /// All of it again, when it is small.
+    pub small: Option<Vec<Bytes>>,
     /// Its trailers: digests may come there (RFC 9530 §2).
     pub trailers: Option<HeaderMap>,
 }
@@ -109,8 +111,8 @@ pub async fn receive(
             break ending_at(gathering.total, limits.announced);
         }
     };
-    let bytes = gathering.finish().await?;
-    Ok(Received { bytes, ending, trailers })
+    let (bytes, small) = gathering.finish().await?;
+    Ok(Received { bytes, ending, small, trailers })
 }
 
 /// The batch that is being gathered, and the one that is being written.
@@ -157,16 +159,17 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    async fn finish(mut self) -> io::Result<u64> {
-        let is_first = self.writing.is_none();
-        self.join().await?;
-        if is_first && self.batch_bytes <= INLINE_BYTES {
+    async fn finish(mut self) -> io::Result<(u64, Option<Vec<Bytes>>)> {
+        if self.writing.is_none() && self.batch_bytes <= INLINE_BYTES {
             self.writer.write(&self.batch)?;
-        } else if !self.batch.is_empty() {
+            return Ok((self.total, Some(self.batch)));
+        }
+        self.join().await?;
+        if !self.batch.is_empty() {
             self.hand_over();
             self.join().await?;
         }
-        Ok(self.total)
+        Ok((self.total, None))
     }
 }
 

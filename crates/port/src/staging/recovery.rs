@@ -1,6 +1,7 @@
 //! What a start does with what the last end left: finishes what was recorded, keeps what can be gone on with, sweeps the
 //! rest.
 
+use super::replay::replay;
 use super::{Area, contents_of};
 use crate::door::{Namespaces, problem};
 use archive::{Archive, FileRecord, UnfinishedMove, UploadRecord};
@@ -8,6 +9,7 @@ use rustix::fs::AtFlags;
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use terms::{LogicalPath, Problem, StagedId};
 
 /// What was done.
@@ -19,18 +21,21 @@ pub struct Recovery {
     pub uploads: usize,
     /// Files that nobody will ask for, removed.
     pub swept: usize,
+    /// Small files written again from the journal.
+    pub restored: usize,
     /// Moves whose record was settled.
     pub moves: usize,
 }
 
 /// Brings stores, staging area and archive into agreement. Runs before the first request.
-pub async fn recover(area: &Area, archive: &Archive, namespaces: &Namespaces) -> Result<Recovery, Problem> {
+pub async fn recover(area: &Arc<Area>, archive: &Archive, namespaces: &Namespaces) -> Result<Recovery, Problem> {
     let mut done = Recovery::default();
     // First, because a file recorded under its new name may still lie under the old one.
     for unfinished in archive.unfinished_moves().await.map_err(|error| problem::of_archive(&error))? {
         settle_move(&unfinished, archive, namespaces).await?;
         done.moves += 1;
     }
+    done.restored = replay(area, archive, namespaces).await?;
     let uploads = archive.uploads().await.map_err(|error| problem::of_archive(&error))?;
     let resumable: HashSet<StagedId> = uploads.iter().map(|upload| upload.staged).collect();
     let in_area = |error: io::Error| problem::of_io(&error, "sweep the staging area for", &LogicalPath::root());
@@ -60,8 +65,10 @@ pub async fn recover(area: &Area, archive: &Archive, namespaces: &Namespaces) ->
     forget_lost_uploads(archive, &uploads, &staged).await?;
     if done != Recovery::default() {
         tracing::info!(
-            "recovered: {} publications finished, {} uploads kept, {} leftovers removed, {} moves settled",
+            "recovered: {} publications finished, {} small files brought back, {} uploads kept, {} leftovers removed, \
+             {} moves settled",
             done.published,
+            done.restored,
             done.uploads,
             done.swept,
             done.moves

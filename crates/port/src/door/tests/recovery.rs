@@ -16,7 +16,7 @@ async fn after_death(step: Step, body: Vec<u8>) -> Bench {
 
 #[tokio::test]
 async fn death_before_the_record_leaves_nothing() {
-    let bench = after_death(Step::Synced, b"small".to_vec()).await;
+    let bench = after_death(Step::Staged, b"small".to_vec()).await;
     assert_eq!(bench.get("/data/file").await.status, StatusCode::NOT_FOUND);
     assert!(bench.staged().is_empty());
     assert_eq!(bench.archive.totals().await.unwrap().files, 0);
@@ -25,7 +25,7 @@ async fn death_before_the_record_leaves_nothing() {
 #[tokio::test]
 async fn death_between_record_and_rename_is_made_good() {
     for body in [b"small".to_vec(), noise(6 << 20)] {
-        let bench = after_death(Step::Recorded, body.clone()).await;
+        let bench = after_death(Step::Durable, body.clone()).await;
         assert!(bench.get("/data/file").await.body == body);
         assert!(bench.staged().is_empty());
         let told = bench.ask("HEAD", "/data/file", &[("want-digest", "adler32")], "").await;
