@@ -26,6 +26,7 @@ impl FolderRecords {
         if entries > WHOLE_UP_TO_ENTRIES {
             return Ok(Self::Single);
         }
+        door.settle_records().await;
         let found = door.archive().files_in(folder).await.map_err(|error| problem::of_archive(&error))?;
         Ok(Self::Whole(found.into_iter().map(|record| (record.path.clone(), record)).collect()))
     }
