@@ -42,9 +42,10 @@ impl Engine {
         row: fn(&dyn Fields) -> Result<T, Trouble>,
     ) -> Result<Vec<T>> {
         check(operation, std::slice::from_ref(&statement))?;
+        // The driver's futures are kilobytes, and every future that awaits this one would carry them, read or not.
         let found = match self {
-            Self::Sqlite(sqlite) => read(&sqlite.readers, &statement, row).await,
-            Self::Postgresql(postgresql) => read(&postgresql.pool, &statement, row).await,
+            Self::Sqlite(sqlite) => Box::pin(read(&sqlite.readers, &statement, row)).await,
+            Self::Postgresql(postgresql) => Box::pin(read(&postgresql.pool, &statement, row)).await,
         };
         found.map_err(|trouble| ArchiveError::of(operation, trouble))
     }

@@ -78,10 +78,11 @@ impl Router {
         request.extensions_mut().insert(who.clone());
         match place {
             Place::Data => self.port.door.handle(request).await,
-            Place::Upload => self.port.door.handle_upload(request).await,
-            Place::Api => self.api(request, facts).await,
+            // Boxed: what is rare does not make every request larger.
+            Place::Upload => Box::pin(self.port.door.handle_upload(request)).await,
+            Place::Api => Box::pin(self.api(request, facts)).await,
             _ => {
-                let answer = self.own(place, &request, &who, from).await;
+                let answer = Box::pin(self.own(place, &request, &who, from)).await;
                 answer.unwrap_or_else(|problem| problem_response(&problem, facts))
             }
         }
