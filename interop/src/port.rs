@@ -88,10 +88,11 @@ impl Port {
         self.data().join("open")
     }
 
-    /// How many files wait in the staging area; its lock is none.
+    /// How many files wait in the staging area; its lock and its journals are none.
     pub fn staged(&self) -> usize {
         let entries = fs::read_dir(self.data().join("staging")).unwrap();
-        entries.filter(|entry| entry.as_ref().unwrap().file_name() != "lock").count()
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name != "lock" && !name.starts_with("journal")).count()
     }
 
     /// The certificate of its private authority.
