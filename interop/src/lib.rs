@@ -16,6 +16,7 @@
 
 pub mod apache;
 pub mod authority;
+pub mod disk;
 pub mod http;
 pub mod load;
 pub mod needs;

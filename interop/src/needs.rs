@@ -7,7 +7,7 @@ use std::env;
 pub fn needs(programs: &[(&str, &str)]) -> bool {
     for (program, package) in programs {
         if !exists(program) {
-            return missing(&format!("{program} (Debian package {package})"));
+            return lacking(&format!("{program} (Debian package {package})"));
         }
     }
     true
@@ -15,10 +15,11 @@ pub fn needs(programs: &[(&str, &str)]) -> bool {
 
 /// As [`needs`], for tests that mount, make namespaces or change users.
 pub fn needs_root() -> bool {
-    rustix::process::geteuid().is_root() || missing("root")
+    rustix::process::geteuid().is_root() || lacking("root")
 }
 
-fn missing(what: &str) -> bool {
+/// Says that a test is skipped for want of this, or fails where nothing may be skipped; always false.
+pub fn lacking(what: &str) -> bool {
     let demanded = ["CI", "PORTOLAN_DEMAND_FOREIGN"]
         .iter()
         .any(|name| env::var(name).is_ok_and(|value| value == "1" || value == "true"));

@@ -1,47 +1,24 @@
 //! The disk runs full in the middle of a file.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail loudly too")]
 
+use interop::disk::SmallDisk;
 use interop::needs::needs_root;
 use interop::port::Setup;
 use interop::tree::bytes;
-use interop::{Port, Run, http, needs};
+use interop::{Port, http, needs};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Far more than the database and the keys take, and quickly filled.
-const DISK: &str = "size=48m";
+const DISK: &str = "48m";
 const TOO_MUCH_BYTES: usize = 80_000_000;
-
-/// A file system in memory; unmounted when dropped.
-struct Disk {
-    folder: tempfile::TempDir,
-}
-
-impl Disk {
-    fn mount() -> Self {
-        let folder = tempfile::Builder::new().prefix("portolan-disk-").tempdir().unwrap();
-        Run::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(folder.path()).succeed();
-        Self { folder }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().to_owned()
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: a process that still has a file open there must not leave the mount behind.
-        let _ = Run::new("umount").arg("-l").arg(self.folder.path()).finish();
-    }
-}
 
 #[test]
 fn a_full_disk_is_507_leaves_nothing_and_the_server_goes_on() {
     if !needs(&[("mount", "mount"), ("umount", "mount")]) || !needs_root() {
         return;
     }
-    let disk = Disk::mount();
+    let disk = SmallDisk::mount(DISK);
     let data_dir = Some(disk.path().join("data"));
     let mut port = Port::start_with(Setup { data_dir, ..Setup::default() });
     let content = bytes(1, TOO_MUCH_BYTES);

@@ -7,6 +7,8 @@ use std::path::Path;
 
 /// How many times the longer fault suite kills the server.
 const LONG_KILLS: &str = "200";
+/// How many times it cuts the power of the server's disk.
+const LONG_CUTS: &str = "50";
 
 /// Whether the tests against foreign programs run too.
 pub(crate) enum Foreign {
@@ -49,7 +51,7 @@ pub(crate) fn tests(foreign: Foreign) -> (Outcome, Vec<String>) {
 pub(crate) fn faults() -> (Outcome, Vec<String>) {
     let arguments =
         ["nextest", "run", "-p", "interop", "--profile", "long", "-E", "binary(/^faults_/)", "--no-fail-fast"];
-    let environment = [("PORTOLAN_KILLS", LONG_KILLS), ("PORTOLAN_DEMAND_FOREIGN", "1")];
+    let environment = [("PORTOLAN_KILLS", LONG_KILLS), ("PORTOLAN_CUTS", LONG_CUTS), ("PORTOLAN_DEMAND_FOREIGN", "1")];
     show_and_keep("cargo", &arguments, &environment, "Summary [")
 }
 
