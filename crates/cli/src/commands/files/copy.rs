@@ -9,23 +9,27 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use terms::{Algorithm, Blame, Problem, Retry};
 
-#[derive(clap::Args)]
-#[command(long_about = "\
+/// What `cp --help` tells before its options.
+pub(super) const ABOUT: &str = "\
 Copy files and folders between local paths and servers, in any mix.
 
-A file goes into the target if that is a folder. A folder becomes the target, so that the same command can be repeated; \
-with a slash at the end of the target (or several sources) it goes into it under its own name.
+A file goes into the target if that is a folder. A folder becomes the target, so that the same command can be repeated; with \
+a slash at the end of the target, or with several sources, it goes into it under its own name.
 
-What is there already is left: the same size, and the same time of modification or digest. An interrupted copy goes on where
-it was: downloads of 8 MiB and more from the blocks that are here, uploads to a Portolan server from what it has. Nothing
+What is there already is left: the same size, and the same time of modification or digest. An interrupted copy goes on where \
+it was: downloads of 8 MiB and more from the blocks that are here, uploads to a Portolan server from what it has. Nothing \
 appears under its name before it is whole, verified and durable.
 
-Bytes are compared with a digest of the server: the first that it offers of crc32c, adler32, sha-256 and md5. A server that
-offers none is told of at the end; --digest makes that an error.")]
+Bytes are compared with a digest of the server: the first that it offers of crc32c, adler32, sha-256 and md5. A server that \
+offers none is told of at the end; --digest makes that an error.";
+
+#[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// What to copy, and at the end where to
-    #[arg(required = true, num_args = 2.., value_names = ["SOURCE", "TARGET"])]
-    addresses: Vec<OsString>,
+    /// What to copy
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<OsString>,
+    /// Where to
+    target: OsString,
     #[command(flatten)]
     pub(crate) options: Options,
     #[command(flatten)]
@@ -81,17 +85,18 @@ enum When {
 }
 
 pub(super) async fn run(arguments: Arguments) -> u8 {
-    let (session, mut addresses) = match begin(&arguments.connection, &arguments.addresses) {
+    let named: Vec<OsString> = arguments.sources.iter().chain([&arguments.target]).cloned().collect();
+    let (session, mut sources) = match begin(&arguments.connection, &named) {
         Ok(begun) => begun,
         Err(problem) => return told(&problem),
     };
-    // The parser demands two.
-    let Some(target) = addresses.pop() else { return super::EXIT_USAGE };
+    // It was put there three lines above.
+    let Some(target) = sources.pop() else { return super::EXIT_USAGE };
     let Options { recursive, work } = &arguments.options;
     if work.json && target == Address::Standard {
         return told(&usage("standard output cannot take both the file and the lines of --json"));
     }
-    copy(&session, &addresses, &target, work, *recursive).await
+    copy(&session, &sources, &target, work, *recursive).await
 }
 
 /// Copies, shows how it goes, and tells how it went.

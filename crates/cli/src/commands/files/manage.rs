@@ -53,16 +53,20 @@ pub(super) async fn make(arguments: MakeArguments) -> u8 {
     }
 }
 
-#[derive(clap::Args)]
-#[command(long_about = "\
+/// What `mv --help` tells before its options.
+pub(super) const ABOUT_MOVING: &str = "\
 Rename files and folders, or move them elsewhere.
 
-On one server, and on one file system, that is one step. Otherwise all is copied and verified as by cp, and a source is
-removed once all that was in it has arrived.")]
+On one server, and on one file system, that is one step. Otherwise all is copied and verified as by cp, and a source is \
+removed once all that was in it has arrived.";
+
+#[derive(clap::Args)]
 pub(crate) struct MoveArguments {
-    /// What to move, and at the end where to
-    #[arg(required = true, num_args = 2.., value_names = ["SOURCE", "TARGET"])]
-    addresses: Vec<OsString>,
+    /// What to move
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<OsString>,
+    /// Where to
+    target: OsString,
     /// Leave what is there already
     #[arg(short, long)]
     no_clobber: bool,
@@ -73,21 +77,22 @@ pub(crate) struct MoveArguments {
 }
 
 pub(super) async fn rename(arguments: MoveArguments) -> u8 {
-    let (session, mut addresses) = match begin(&arguments.connection, &arguments.addresses) {
+    let named: Vec<OsString> = arguments.sources.iter().chain([&arguments.target]).cloned().collect();
+    let (session, mut sources) = match begin(&arguments.connection, &named) {
         Ok(begun) => begun,
         Err(problem) => return told(&problem),
     };
-    // The parser demands two.
-    let Some(target) = addresses.pop() else { return super::EXIT_USAGE };
+    // It was put there three lines above.
+    let Some(target) = sources.pop() else { return super::EXIT_USAGE };
     let into = match session.find(&target).await {
         Ok(there) => there.is_some_and(|entry| entry.is_folder()),
         Err(problem) => return told(&problem),
     };
-    if !into && addresses.len() > 1 {
+    if !into && sources.len() > 1 {
         return told(&usage(&format!("{target} is not a folder, so that it cannot take several")));
     }
     let mut codes = Vec::new();
-    for source in &addresses {
+    for source in &sources {
         let moved = move_one(&session, source, &target, into, &arguments).await;
         codes.push(moved.unwrap_or_else(|problem| told(&problem)));
     }
@@ -112,7 +117,7 @@ async fn move_one(
     if arguments.no_clobber && session.find(&place).await?.is_some() {
         return Err(usage(&format!("{place} is there already")));
     }
-    let code = copy(session, std::slice::from_ref(source), target, &arguments.work, true).await;
+    let code = copy(session, std::slice::from_ref(source), &place, &arguments.work, true).await;
     if code == 0 {
         session.remove(source, true).await?;
     }

@@ -19,7 +19,7 @@ use terms::Problem;
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Copy files and folders between local paths and servers
-    #[command(after_long_help = AFTER_HELP)]
+    #[command(long_about = copy::ABOUT, after_long_help = AFTER_HELP)]
     Cp(copy::Arguments),
     /// List what is in a folder
     #[command(after_long_help = AFTER_HELP)]
@@ -37,7 +37,7 @@ pub(crate) enum Command {
     #[command(after_long_help = AFTER_HELP)]
     Mkdir(manage::MakeArguments),
     /// Rename files and folders, or move them elsewhere
-    #[command(after_long_help = AFTER_HELP)]
+    #[command(long_about = manage::ABOUT_MOVING, after_long_help = AFTER_HELP)]
     Mv(manage::MoveArguments),
 }
 
@@ -49,8 +49,8 @@ Addresses:
   -                                 standard input or output (cp and sum)
   A user and password in an address (https://user:password@host/…) go to that server alone.
 
-Token: --token-file, else BEARER_TOKEN, else the file named by BEARER_TOKEN_FILE, else bt_u<uid> in XDG_RUNTIME_DIR or
-/tmp. It goes only to the servers that the command names, never along a redirect to another one, and in clear only to this
+Token: --token-file, else BEARER_TOKEN, else the file named by BEARER_TOKEN_FILE, else bt_u<uid> in XDG_RUNTIME_DIR or \
+/tmp. It goes only to the servers that the command names, never along a redirect to another one, and in clear only to this \
 machine itself.
 
 Authorities: --cacert, else those of the system (SSL_CERT_FILE replaces them) and the folder named by X509_CERT_DIR.

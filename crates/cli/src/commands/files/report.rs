@@ -91,31 +91,33 @@ fn summary_document(summary: &Summary) -> serde_json::Value {
     })
 }
 
-fn summary_line(summary: &Summary) -> String {
-    let seconds = summary.elapsed.as_secs_f64().max(1e-9);
-    let mut line = format!(
-        "{} copied, {} moved in {}: {}, {:.1} files/s",
-        counted(summary.files),
-        ByteSize(summary.bytes),
-        Span(summary.elapsed),
-        Rate((summary.bytes_per_second() * 8.0) as u64),
-        summary.files as f64 / seconds,
-    );
+pub(super) fn summary_line(summary: &Summary) -> String {
+    let mut parts = Vec::new();
+    if summary.files > 0 || summary.bytes > 0 {
+        parts.push(format!(
+            "{} copied, {} moved in {}: {}, {:.1} files/s",
+            counted(summary.files),
+            ByteSize(summary.bytes),
+            Span(summary.elapsed),
+            Rate((summary.bytes_per_second() * 8.0) as u64),
+            summary.files as f64 / summary.elapsed.as_secs_f64().max(1e-9),
+        ));
+    }
     if summary.skipped > 0 {
-        line.push_str(&format!("; {} there already", counted(summary.skipped)));
+        parts.push(format!("{} there already", counted(summary.skipped)));
     }
     if summary.failed > 0 {
-        line.push_str(&format!("; {} failed", counted(summary.failed)));
+        parts.push(format!("{} failed", counted(summary.failed)));
     }
     match (summary.files, summary.unproven) {
         (0, _) => {}
-        (_, 0) => line.push_str("; all compared by digest"),
-        (_, unproven) => line.push_str(&format!("; {} not compared by digest", counted(unproven))),
+        (_, 0) => parts.push("all compared by digest".to_owned()),
+        (_, unproven) => parts.push(format!("{} not compared by digest", counted(unproven))),
     }
     if let Some(limit) = summary.limit().filter(|_| summary.bytes > 0) {
-        line.push_str(&format!("; held up most by {limit}"));
+        parts.push(format!("held up most by {limit}"));
     }
-    line
+    if parts.is_empty() { "nothing to copy".to_owned() } else { parts.join("; ") }
 }
 
 fn counted(files: u64) -> String {
