@@ -31,3 +31,6 @@ pub mod xrootd;
 pub use needs::needs;
 pub use port::Port;
 pub use run::{Finished, Run};
+
+#[cfg(test)]
+mod tests;

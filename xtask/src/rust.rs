@@ -1,6 +1,6 @@
 //! The stages that are cargo's.
 
-use crate::command::{on_ci, show, show_and_keep};
+use crate::command::{on_ci, output, show, show_and_keep};
 use crate::stages::Outcome;
 use crate::tidy;
 use std::path::Path;
@@ -37,14 +37,23 @@ pub(crate) fn build() -> Outcome {
 }
 
 pub(crate) fn tests(foreign: Foreign) -> (Outcome, Vec<String>) {
-    let mut arguments = vec!["nextest", "run", "--workspace", "--no-fail-fast"];
     let mut environment = Vec::new();
+    let mut choice = vec!["--workspace", "--no-fail-fast"];
     match foreign {
         Foreign::With if on_ci() => environment.push(("PORTOLAN_DEMAND_FOREIGN", "1")),
         Foreign::With => {}
-        Foreign::Without => arguments.extend(["--exclude", "interop"]),
+        Foreign::Without => choice.extend(["--exclude", "interop"]),
     }
-    show_and_keep("cargo", &arguments, &environment, "Summary [")
+    if output("cargo", &["nextest", "--version"]).is_some() {
+        let arguments = [&["nextest", "run"][..], &choice].concat();
+        return show_and_keep("cargo", &arguments, &environment, "Summary [");
+    }
+    if on_ci() {
+        return (Err("cargo-nextest is missing".to_owned()), Vec::new());
+    }
+    println!("cargo-nextest is missing ('cargo install cargo-nextest --locked' gets it): slower, one after another");
+    let arguments = [&["test"][..], &choice, &["--all-targets", "--", "--test-threads=1"]].concat();
+    (show("cargo", &arguments, &environment), Vec::new())
 }
 
 /// The fault suite alone, at length, with its rounds shown as they pass.
