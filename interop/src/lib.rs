@@ -2,7 +2,7 @@
 //!
 //! This is the harness: it starts `portolan serve` as a process of its own, runs other programs with a time limit, and
 //! cleans up by process id when it is dropped. The tests are in `tests/`, one file per foreign program; each is skipped
-//! when its program is missing, unless that is forbidden (see [`needs`]). Everything listens on 127.0.0.1 alone; what
+//! when its program is missing, unless that is forbidden (see [`needs()`]). Everything listens on 127.0.0.1 alone; what
 //! insists on more runs in a network namespace made for it.
 //!
 //! `cargo build && cargo nextest run -p interop` runs them against the program in `target/debug`; `PORTOLAN_BIN` names

@@ -4,10 +4,30 @@ use crate::stages::Outcome;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+/// What `cargo run` tells xtask about itself. Some build scripts (ring's) ask for it and run anew when it changes, so that
+/// builds from here and builds by hand would undo one another, at minutes each.
+fn without_own_package(mut command: Command) -> Command {
+    const OURS: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_"];
+    for (name, _) in std::env::vars_os() {
+        let is_ours = name.to_str().is_some_and(|name| {
+            OURS.iter().any(|start| name.starts_with(start))
+                || matches!(name, "CARGO" | "CARGO_BIN_NAME" | "CARGO_PRIMARY_PACKAGE")
+        });
+        if is_ours {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn program_of(name: &str) -> Command {
+    without_own_package(Command::new(name))
+}
+
 /// Runs a program to its end with its output shown as it comes; an exit code other than 0 is a failure.
 pub(crate) fn show(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     println!("$ {program} {}", arguments.join(" "));
-    let status = Command::new(program)
+    let status = program_of(program)
         .args(arguments)
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
@@ -24,7 +44,7 @@ pub(crate) fn show_and_keep(
     mark: &str,
 ) -> (Outcome, Vec<String>) {
     println!("$ {program} {}", arguments.join(" "));
-    let mut child = match Command::new(program)
+    let mut child = match program_of(program)
         .args(arguments)
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
@@ -56,7 +76,7 @@ pub(crate) fn show_and_keep(
 
 /// What a program prints on standard output; `None` when it is missing or fails.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let output = program_of(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
