@@ -333,87 +333,73 @@ impl Refusal {
 
     /// The refusal told in full.
     pub fn problem(&self) -> Problem {
-        let (status, kind, title, detail, next) = match *self {
-            Self::MismatchingOffset { expected, provided } => (
-                409,
-                "mismatching-upload-offset",
-                "The offset is not where the upload stands",
-                format!("The request appends at byte {provided}, but {expected} bytes are here."),
-                "Ask for the offset by HEAD and append there.",
-            ),
-            Self::Completed => (
-                400,
-                "completed-upload",
-                "The upload is complete",
-                "Nothing can be appended to an upload that was completed.".to_owned(),
-                "Look at the file itself.",
-            ),
-            Self::InconsistentLength { known, told } => (
-                400,
-                "inconsistent-upload-length",
-                "The length of the upload contradicts itself",
-                format!("The whole was announced with {known} bytes, and now with {told}."),
-                "Begin a new upload if the file has changed.",
-            ),
-            Self::LengthExceeded { max } => (
-                400,
-                "inconsistent-upload-length",
-                "The upload is longer than announced",
-                format!("The whole was announced with {max} bytes, and more arrived."),
-                "Begin a new upload if the file has changed.",
-            ),
-            Self::TooLarge { max } => (
-                413,
-                "upload-too-large",
-                "The file is larger than this server takes",
-                format!("It takes {} ({max} bytes).", ByteSize(max)),
-                "Ask the operator to raise the limit.",
-            ),
-            Self::TooSmall { min } => (
-                400,
-                "upload-too-small",
-                "The file is too small for a resumable upload",
-                format!("It needs at least {min} bytes."),
-                "Send it by a plain PUT.",
-            ),
-            Self::AppendTooLarge { max } => (
-                413,
-                "append-too-large",
-                "The request brings more than the server takes at once",
-                format!("It takes {max} bytes in one request."),
-                "Send it in several requests.",
-            ),
-            Self::AppendTooSmall { min } => (
-                400,
-                "append-too-small",
-                "The request brings less than the server takes",
-                format!("It takes no less than {min} bytes in a request that is not the last."),
-                "Send more in one request.",
-            ),
-            Self::MissingOffset => (
-                400,
-                "missing-upload-offset",
-                "The offset is missing",
-                "A request that appends needs Upload-Offset with a whole number.".to_owned(),
-                "Ask for the offset by HEAD and send it.",
-            ),
-            Self::MissingComplete => (
-                400,
-                "missing-upload-complete",
-                "It is not said whether the upload is complete",
-                "A request to an upload needs Upload-Complete with ?0 or ?1.".to_owned(),
-                "Send the header.",
-            ),
-            Self::WrongMediaType => (
-                415,
-                "wrong-media-type",
-                "The media type is not that of an append",
-                format!("A request that appends needs Content-Type: {PARTIAL_UPLOAD}."),
-                "Send the header.",
-            ),
-        };
+        let (status, kind, title, next) = self.words();
         let retry = if matches!(self, Self::MismatchingOffset { .. }) { Retry::Soon } else { Retry::Never };
-        Problem { status, kind, title, detail, blame: Blame::Caller, retry, next: next.to_owned() }
+        Problem { status, kind, title, detail: self.detail(), blame: Blame::Caller, retry, next: next.to_owned() }
+    }
+
+    /// Status, kind, title, and what to do.
+    const fn words(&self) -> (u16, &'static str, &'static str, &'static str) {
+        const ANEW: &str = "Begin a new upload if the file has changed.";
+        const SEND: &str = "Send the header.";
+        match self {
+            Self::MismatchingOffset { .. } => {
+                let title = "The offset is not where the upload stands";
+                (409, "mismatching-upload-offset", title, "Ask for the offset by HEAD and append there.")
+            }
+            Self::Completed => (400, "completed-upload", "The upload is complete", "Look at the file itself."),
+            Self::InconsistentLength { .. } => {
+                (400, "inconsistent-upload-length", "The length of the upload contradicts itself", ANEW)
+            }
+            Self::LengthExceeded { .. } => {
+                (400, "inconsistent-upload-length", "The upload is longer than announced", ANEW)
+            }
+            Self::TooLarge { .. } => {
+                let title = "The file is larger than this server takes";
+                (413, "upload-too-large", title, "Ask the operator to raise the limit.")
+            }
+            Self::TooSmall { .. } => {
+                let title = "The file is too small for a resumable upload";
+                (400, "upload-too-small", title, "Send it by a plain PUT.")
+            }
+            Self::AppendTooLarge { .. } => {
+                let title = "The request brings more than the server takes at once";
+                (413, "append-too-large", title, "Send it in several requests.")
+            }
+            Self::AppendTooSmall { .. } => {
+                let title = "The request brings less than the server takes";
+                (400, "append-too-small", title, "Send more in one request.")
+            }
+            Self::MissingOffset => {
+                (400, "missing-upload-offset", "The offset is missing", "Ask for the offset by HEAD and send it.")
+            }
+            Self::MissingComplete => {
+                (400, "missing-upload-complete", "It is not said whether the upload is complete", SEND)
+            }
+            Self::WrongMediaType => (415, "wrong-media-type", "The media type is not that of an append", SEND),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match *self {
+            Self::MismatchingOffset { expected, provided } => {
+                format!("The request appends at byte {provided}, but {expected} bytes are here.")
+            }
+            Self::Completed => "Nothing can be appended to an upload that was completed.".to_owned(),
+            Self::InconsistentLength { known, told } => {
+                format!("The whole was announced with {known} bytes, and now with {told}.")
+            }
+            Self::LengthExceeded { max } => format!("The whole was announced with {max} bytes, and more arrived."),
+            Self::TooLarge { max } => format!("It takes {} ({max} bytes).", ByteSize(max)),
+            Self::TooSmall { min } => format!("It needs at least {min} bytes."),
+            Self::AppendTooLarge { max } => format!("It takes {max} bytes in one request."),
+            Self::AppendTooSmall { min } => {
+                format!("It takes no less than {min} bytes in a request that is not the last.")
+            }
+            Self::MissingOffset => "A request that appends needs Upload-Offset with a whole number.".to_owned(),
+            Self::MissingComplete => "A request to an upload needs Upload-Complete with ?0 or ?1.".to_owned(),
+            Self::WrongMediaType => format!("A request that appends needs Content-Type: {PARTIAL_UPLOAD}."),
+        }
     }
 }
 

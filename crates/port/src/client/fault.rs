@@ -100,68 +100,7 @@ pub(crate) fn of_status(
     told: &str,
     wait: Option<Duration>,
 ) -> Problem {
-    let soon = wait.map_or(Retry::Soon, Retry::After);
-    let (kind, title, blame, retry, next) = match status.as_u16() {
-        401 => (
-            kind::UNAUTHENTICATED,
-            "The server wants a token",
-            Blame::Caller,
-            Retry::Never,
-            "Give a token: see --help of the command.",
-        ),
-        403 => (kind::REFUSED, "The server refuses", Blame::Caller, Retry::Never, "Ask its operator for the right."),
-        404 | 410 => (kind::NOT_FOUND, "Nothing is there", Blame::Caller, Retry::Never, "Check the address."),
-        405 | 409 | 415 | 501 => (
-            kind::REFUSED,
-            "The server does not do that there",
-            Blame::Caller,
-            Retry::Never,
-            "Check the address and its parent folder.",
-        ),
-        412 => (
-            kind::CHANGED,
-            "Something else is there than was expected",
-            Blame::Caller,
-            Retry::Soon,
-            "Repeat the command.",
-        ),
-        413 | 414 => (
-            kind::REFUSED,
-            "It is too large for the server",
-            Blame::Caller,
-            Retry::Never,
-            "Ask its operator to raise the limit.",
-        ),
-        423 => (
-            kind::REFUSED,
-            "It is locked",
-            Blame::Caller,
-            Retry::Never,
-            "Wait until whoever holds the lock has released it.",
-        ),
-        507 => (kind::NO_SPACE, "No space is left on the server", Blame::Peer, Retry::Never, "Tell its operator."),
-        408 | 429 | 500 | 502..=504 => (
-            kind::PEER_FAILED,
-            "The server failed",
-            Blame::Peer,
-            soon,
-            "Repeat the command later: only what is missing travels.",
-        ),
-        400..=499 => (
-            kind::REFUSED,
-            "The server does not accept the request",
-            Blame::Caller,
-            Retry::Never,
-            "Read what the server says.",
-        ),
-        _ => (
-            kind::PEER_FAILED,
-            "The server answered what was not expected",
-            Blame::Peer,
-            Retry::Never,
-            "Tell its operator.",
-        ),
-    };
+    let (kind, title, blame, retry, next) = meaning(status, wait);
     let told = if told.is_empty() { String::new() } else { format!(": {told}") };
     Problem {
         status: if status.as_u16() >= 400 { status.as_u16().min(599) } else { 502 },
@@ -171,6 +110,35 @@ pub(crate) fn of_status(
         blame,
         retry,
         next: next.to_owned(),
+    }
+}
+
+/// What a status means to us: kind, title, fault, whether to try again, what to do.
+fn meaning(status: StatusCode, wait: Option<Duration>) -> (&'static str, &'static str, Blame, Retry, &'static str) {
+    use Blame::{Caller, Peer};
+    use Retry::{Never, Soon};
+    let later = wait.map_or(Soon, Retry::After);
+    let refused = |title, next| (kind::REFUSED, title, Caller, Never, next);
+    match status.as_u16() {
+        401 => {
+            let next = "Give a token: see --help of the command.";
+            (kind::UNAUTHENTICATED, "The server wants a token", Caller, Never, next)
+        }
+        403 => refused("The server refuses", "Ask its operator for the right."),
+        404 | 410 => (kind::NOT_FOUND, "Nothing is there", Caller, Never, "Check the address."),
+        405 | 409 | 415 | 501 => {
+            refused("The server does not do that there", "Check the address and its parent folder.")
+        }
+        412 => (kind::CHANGED, "Something else is there than was expected", Caller, Soon, "Repeat the command."),
+        413 | 414 => refused("It is too large for the server", "Ask its operator to raise the limit."),
+        423 => refused("It is locked", "Wait until whoever holds the lock has released it."),
+        507 => (kind::NO_SPACE, "No space is left on the server", Peer, Never, "Tell its operator."),
+        408 | 429 | 500 | 502..=504 => {
+            let next = "Repeat the command later: only what is missing travels.";
+            (kind::PEER_FAILED, "The server failed", Peer, later, next)
+        }
+        400..=499 => refused("The server does not accept the request", "Read what the server says."),
+        _ => (kind::PEER_FAILED, "The server answered what was not expected", Peer, Never, "Tell its operator."),
     }
 }
 
