@@ -91,7 +91,9 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf, String> {
     let mut command = Command::new(env!("CARGO"));
     // What `cargo run` tells the bench about itself would have ring's build script run anew: minutes, twice.
     let of_bench = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-    std::env::vars().filter(|(name, _)| of_bench(name)).for_each(|(name, _)| drop(command.env_remove(name)));
+    for (name, _) in std::env::vars().filter(|(name, _)| of_bench(name)) {
+        command.env_remove(name);
+    }
     let status = command.current_dir(root).args(["build", "--release", "-p", "cli"]).status();
     match status {
         Ok(status) if status.success() => Ok(root.join("target/release/portolan")),
