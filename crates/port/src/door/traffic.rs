@@ -11,6 +11,9 @@ use terms::{LogicalPath, Timestamp};
 /// How many transfers are remembered: a page full, some 30 KB.
 pub const REMEMBERED: usize = 100;
 
+/// Complete transfers below this are too many for a log that people read.
+pub const TOLD_FROM_BYTES: u64 = 1024 * 1024;
+
 /// The methods that are counted apart; all others are counted as the last.
 pub const METHODS: [&str; 15] = [
     "GET",
@@ -111,11 +114,16 @@ impl Traffic {
         }
     }
 
-    /// Remembers one transfer, forgetting the oldest, and tells the log of it in one line.
+    /// Remembers one transfer, forgetting the oldest, and tells the log of it in one line: small ones that went well on
+    /// level `debug`, since the line costs as much as the transfer, all others on `info`.
     pub(crate) fn remember(&self, transfer: Transfer) {
         let Transfer { verb, path, bytes, duration, who, peer, outcome, .. } = &transfer;
-        let peer = peer.map(tracing::field::display);
-        tracing::info!(%path, bytes, seconds = duration.as_secs_f64(), %who, peer, ?outcome, "{verb}");
+        let (peer, seconds) = (peer.map(tracing::field::display), duration.as_secs_f64());
+        if *outcome == Outcome::Complete && *bytes < TOLD_FROM_BYTES {
+            tracing::debug!(%path, bytes, seconds, %who, peer, ?outcome, "{verb}");
+        } else {
+            tracing::info!(%path, bytes, seconds, %who, peer, ?outcome, "{verb}");
+        }
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() == REMEMBERED {
             recent.pop_front();

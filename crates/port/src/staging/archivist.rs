@@ -6,13 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use terms::LogicalPath;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Records that may wait; then publication waits too. Each takes some 500 bytes.
 const QUEUE: usize = 4096;
 
 /// Records in one transaction.
 const BATCH: usize = 512;
+
+/// How long the first record of a transaction waits for others, unless somebody waits for it: the journal has it, and
+/// `Door::record_of` finds it meanwhile. A transaction costs the same for one record as for a hundred.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// Before another try, when the archive refuses.
 const RETRY: Duration = Duration::from_secs(1);
@@ -27,6 +31,8 @@ pub(crate) struct Archived {
     queued: AtomicU64,
     done: watch::Sender<u64>,
     failing: AtomicBool,
+    /// Somebody waits: gather no longer.
+    hurry: Notify,
 }
 
 /// The way in. When it is dropped, the task ends after the last record.
@@ -45,6 +51,11 @@ impl Archived {
     pub(crate) async fn settled(&self) {
         let goal = self.queued.load(Ordering::Acquire);
         let mut done = self.done.subscribe();
+        if *done.borrow() >= goal {
+            return;
+        }
+        // Kept for the task when it does not listen just now.
+        self.hurry.notify_one();
         let reached = done.wait_for(|done| *done >= goal);
         if tokio::time::timeout(SETTLE, reached).await.is_err() {
             tracing::warn!("the archive does not take the records of published files");
@@ -69,6 +80,7 @@ impl Archivist {
             queued: AtomicU64::new(0),
             done: watch::Sender::new(0),
             failing: AtomicBool::new(false),
+            hurry: Notify::new(),
         });
         let (queue, records) = mpsc::channel(QUEUE);
         tokio::spawn(run(archive, Arc::clone(&shared), records));
@@ -94,6 +106,7 @@ impl Archivist {
 async fn run(archive: Archive, shared: Arc<Archived>, mut records: mpsc::Receiver<FileRecord>) {
     let mut batch = Vec::new();
     while records.recv_many(&mut batch, BATCH).await > 0 {
+        gather(&shared, &mut records, &mut batch).await;
         while let Err(error) = archive.record_files(&batch).await {
             shared.failing.store(true, Ordering::Release);
             tracing::error!("could not record published files: {error}; trying again");
@@ -111,5 +124,25 @@ async fn run(archive: Archive, shared: Arc<Archived>, mut records: mpsc::Receive
         let count = batch.len() as u64;
         batch.clear();
         shared.done.send_modify(|done| *done += count);
+    }
+}
+
+/// Waits for more records: until a transaction is full, the time is over, or somebody waits for what is there.
+async fn gather(shared: &Archived, records: &mut mpsc::Receiver<FileRecord>, batch: &mut Vec<FileRecord>) {
+    let over = tokio::time::sleep(GATHER);
+    tokio::pin!(over);
+    while batch.len() < BATCH && !records.is_closed() {
+        let room = BATCH - batch.len();
+        tokio::select! {
+            count = records.recv_many(batch, room) => if count == 0 { return },
+            () = shared.hurry.notified() => {
+                // What is queued already is what they wait for.
+                while batch.len() < BATCH && let Ok(record) = records.try_recv() {
+                    batch.push(record);
+                }
+                return;
+            }
+            () = &mut over => return,
+        }
     }
 }

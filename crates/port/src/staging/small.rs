@@ -9,8 +9,17 @@ use super::publisher::{GroupObserver, MAX_GROUP, Published, Step};
 use crate::door::problem;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use terms::{LogicalPath, Problem, StagedId};
 use tokio::sync::mpsc;
+
+/// How long a group waits for as many files as the one before it had: clients that send one file after another, each
+/// when the last was answered, come back together, a little later. About what the durable write itself takes; a lone
+/// client never waits.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// How often it looks whether they have come. Looking costs less than being woken for each.
+const LOOK_EVERY: Duration = Duration::from_micros(200);
 
 /// The thread that publishes small files.
 pub(super) struct Small {
@@ -26,7 +35,10 @@ impl Small {
     /// Until all senders are gone, or a test has it die.
     pub(super) fn run(self, mut waiting: mpsc::Receiver<Job>) {
         let mut group = Vec::new();
+        let mut expected = 1;
         while waiting.blocking_recv_many(&mut group, MAX_GROUP) > 0 {
+            gather(&mut waiting, &mut group, expected);
+            expected = group.len();
             (self.observe)(group.len());
             let mut rest = std::mem::take(&mut group);
             while !rest.is_empty() {
@@ -115,6 +127,18 @@ impl Small {
         let payload: Vec<u8> = ids.iter().flat_map(|id| id.0.into_bytes()).collect();
         if let Err(error) = self.journal.append(Kind::Void, &payload) {
             tracing::error!("could not take back {} files in the journal: {error}", ids.len());
+        }
+    }
+}
+
+fn gather(waiting: &mut mpsc::Receiver<Job>, group: &mut Vec<Job>, expected: usize) {
+    let began = Instant::now();
+    while group.len() < expected && began.elapsed() < GATHER {
+        std::thread::sleep(LOOK_EVERY);
+        while group.len() < MAX_GROUP
+            && let Ok(job) = waiting.try_recv()
+        {
+            group.push(job);
         }
     }
 }
