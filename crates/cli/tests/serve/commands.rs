@@ -41,6 +41,17 @@ p.toml:4:14: 'drain_time' is a bare number; write a time with its unit, as \"30 
 }
 
 #[test]
+fn a_copy_that_cannot_begin_says_why() {
+    let world = World::new();
+    let missing = world.run(&["cp", "nothing", "copy"]);
+    assert_eq!(missing.code, Some(3), "{missing:?}");
+    assert!(missing.stderr.starts_with("portolan: nothing: "), "{}", missing.stderr);
+    let told = world.run(&["cp", "--json", "nothing", "copy"]);
+    let first: serde_json::Value = serde_json::from_str(told.stdout.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((&first["event"], &first["source"]), (&"source".into(), &"nothing".into()), "{told:?}");
+}
+
+#[test]
 fn tokens_are_made_and_revoked_beside_a_running_port() {
     let world = World::new();
     let running = world.start_with_token();

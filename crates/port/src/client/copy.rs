@@ -177,7 +177,13 @@ impl Course {
     }
 
     /// Counts what could not be copied.
+    /// A source or folder could not be walked, or made.
     pub(crate) fn fail(&self, source: String, problem: Problem) {
+        self.observer.source_failed(&source, &problem);
+        self.count_failure(source, problem);
+    }
+
+    fn count_failure(&self, source: String, problem: Problem) {
         add(&self.tally.files_failed, 1);
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() < MAX_FAILURES {
@@ -226,7 +232,7 @@ impl Course {
                 if fault::is_unreachable(problem) {
                     row.fetch_add(1, Ordering::Relaxed);
                 }
-                self.fail(file.source.clone(), problem.clone());
+                self.count_failure(file.source.clone(), problem.clone());
             }
         }
     }

@@ -97,6 +97,8 @@ pub trait Observer: Send + Sync {
     fn file_started(&self, _file: &std::sync::Arc<FileTally>) {}
     /// A file has ended.
     fn file_ended(&self, _file: &FileTally, _outcome: &Outcome, _elapsed: Duration) {}
+    /// A source or a folder failed before any file of it began.
+    fn source_failed(&self, _source: &str, _problem: &Problem) {}
     /// Something that a person may want to know.
     fn notice(&self, _text: &str) {}
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use terms::{ByteSize, Rate, Span};
+use terms::{ByteSize, Problem, Rate, Span};
 
 /// Watches one copy.
 pub(super) struct Report {
@@ -47,6 +47,13 @@ impl Observer for Report {
         }
     }
 
+    fn source_failed(&self, source: &str, problem: &Problem) {
+        self.talk.say(&format!("portolan: {}: {}", shown(source), problem.to_line()));
+        if self.json {
+            print(&format!("{}\n", json!({ "event": "source", "source": source, "problem": problem_document(problem) })));
+        }
+    }
+
     fn notice(&self, text: &str) {
         self.talk.say(&format!("portolan: {text}"));
     }
@@ -66,13 +73,17 @@ fn file_document(file: &FileTally, outcome: &Outcome, elapsed: Duration) -> serd
         "bytes": file.size_bytes.unwrap_or_else(|| file.bytes_done.load(Ordering::Relaxed)),
         "digest": digest,
         "seconds": elapsed.as_secs_f64(),
-        "problem": problem.map(|problem| json!({
-            "kind": problem.kind,
-            "title": problem.title,
-            "detail": problem.detail,
-            "blame": problem.blame,
-            "next": problem.next,
-        })),
+        "problem": problem.map(problem_document),
+    })
+}
+
+fn problem_document(problem: &Problem) -> serde_json::Value {
+    json!({
+        "kind": problem.kind,
+        "title": problem.title,
+        "detail": problem.detail,
+        "blame": problem.blame,
+        "next": problem.next,
     })
 }
 
