@@ -50,7 +50,10 @@ impl Observer for Report {
     fn source_failed(&self, source: &str, problem: &Problem) {
         self.talk.say(&format!("portolan: {}: {}", shown(source), problem.to_line()));
         if self.json {
-            print(&format!("{}\n", json!({ "event": "source", "source": source, "problem": problem_document(problem) })));
+            print(&format!(
+                "{}\n",
+                json!({ "event": "source", "source": source, "problem": problem_document(problem) })
+            ));
         }
     }
 
