@@ -16,6 +16,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong use of the command line; 3 the settings or the data directory stand in the way.
+Commands for files (cp, ls, stat, sum, rm, mkdir, mv) have more of them: see their help.
 Data goes to standard output, talk to standard error.";
 
 fn main() -> ExitCode {
