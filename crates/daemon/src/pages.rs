@@ -117,6 +117,7 @@ pub(crate) async fn front(port: &Port, who: &Principal) -> Result<Response<Body>
 
 async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
     let failed = |what: &'static str| move |error| archive_problem(what, &error);
+    port.door.settle_records().await;
     let totals = port.archive.totals().await.map_err(failed("count the files"))?;
     let newest = port.archive.recent_files(SHOWN as u32).await.map_err(failed("list the newest files"))?;
     let may_list = |path: &LogicalPath| port.decide(who, Verb::List, path).allows();

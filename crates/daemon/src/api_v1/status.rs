@@ -20,6 +20,7 @@ pub(super) async fn status(
     Extension(who): Extension<Principal>,
 ) -> Answer<StatusAnswer> {
     ask(&port, &who, Verb::Stat, &LogicalPath::root())?;
+    port.door.settle_records().await;
     let totals = port.archive.totals().await.map_err(|error| archive_problem("count the files", &error))?;
     let moved = crate::traffic::readings(port.door.traffic());
     Ok(Json(StatusAnswer {
