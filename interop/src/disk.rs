@@ -4,6 +4,8 @@ use crate::needs::lacking;
 use crate::run::Run;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A file system in memory; unmounted when dropped.
@@ -75,7 +77,18 @@ impl FrailDisk {
     /// Power is back: mounts it again, which replays the file system's journal. Nobody may have a file open there.
     pub fn restore(&self) {
         Run::new("umount").arg(self.path()).succeed();
+        self.wait_until_gone();
         Run::new("mount").args(["-o", "loop"]).arg(self.image()).arg(self.path()).succeed();
+    }
+
+    /// Another process may have copied our mounts just now (`ip netns exec` does) and keep this one alive for a while;
+    /// mounted before it is gone, the file system would still be the one whose power was cut.
+    fn wait_until_gone(&self) {
+        let started = Instant::now();
+        while !Run::new("losetup").arg("-j").arg(self.image()).succeed().stdout.is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{} is still in use", self.image().display());
+            sleep(Duration::from_millis(20));
+        }
     }
 }
 

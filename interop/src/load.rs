@@ -5,7 +5,7 @@
 
 use crate::http::{self, Answer};
 use crate::tree::{adler32, bytes};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -90,6 +90,8 @@ pub struct Worker {
     pending: Option<Pending>,
     /// Whether answers that blame the storage are expected (the disk is gone) and mean what silence means: who knows.
     forgiving: bool,
+    /// What was acknowledged since the last start, for the message of a failed test.
+    history: Vec<String>,
     /// Requests that were acknowledged.
     pub acknowledged: u64,
 }
@@ -101,7 +103,15 @@ impl Worker {
         let made = target.ask("MKCOL", &folder, &[], b"").unwrap();
         assert_eq!(made.status, 201, "MKCOL {folder}: {}", made.text());
         let dice = Dice::new(seed ^ (number + 1) << 32);
-        Self { folder, dice, ledger: BTreeMap::new(), pending: None, forgiving: false, acknowledged: 0 }
+        Self {
+            folder,
+            dice,
+            ledger: BTreeMap::new(),
+            pending: None,
+            forgiving: false,
+            history: Vec::new(),
+            acknowledged: 0,
+        }
     }
 
     /// A worker that takes answers that blame the storage for silence, because the test takes the disk away.
@@ -152,6 +162,7 @@ impl Worker {
         let answer = self.ask(target, "PUT", &name, &[], &content.bytes())?;
         let expected = if self.ledger.contains_key(&name) { 204 } else { 201 };
         assert_eq!(answer.status, expected, "PUT {}: {}", self.path(&name), answer.text());
+        self.history.push(format!("PUT {name} of {} bytes", content.length));
         self.ledger.insert(name, content);
         self.pending = None;
         Ok(())
@@ -161,6 +172,7 @@ impl Worker {
         self.pending = Some(Pending::Delete(name.clone()));
         let answer = self.ask(target, "DELETE", &name, &[], b"")?;
         assert_eq!(answer.status, 204, "DELETE {}: {}", self.path(&name), answer.text());
+        self.history.push(format!("DELETE {name}"));
         self.ledger.remove(&name);
         self.pending = None;
         Ok(())
@@ -173,6 +185,7 @@ impl Worker {
         let answer = self.ask(target, "MOVE", &from, &[("Destination", &destination)], b"")?;
         let expected = if self.ledger.contains_key(&to) { 204 } else { 201 };
         assert_eq!(answer.status, expected, "MOVE {} to {to}: {}", self.path(&from), answer.text());
+        self.history.push(format!("MOVE {from} to {to}"));
         if let Some(content) = self.ledger.remove(&from) {
             self.ledger.insert(to, content);
         }
@@ -196,6 +209,7 @@ impl Worker {
     pub fn settle(&mut self, target: &Target, store: &Path) {
         let mut expected = vec![self.ledger.clone()];
         if let Some(pending) = self.pending.take() {
+            self.history.push(format!("not answered: {pending:?}"));
             let mut after = self.ledger.clone();
             match pending.clone() {
                 Pending::Put(name, content) => drop(after.insert(name, content)),
@@ -208,11 +222,25 @@ impl Worker {
             expected.push(after);
         }
         let found = self.found(target, store);
-        let as_found = expected.into_iter().find(|ledger| matches(ledger, &found));
-        self.ledger = as_found.unwrap_or_else(|| {
-            let sizes: BTreeMap<&String, usize> = found.iter().map(|(name, bytes)| (name, bytes.len())).collect();
-            panic!("{}: found {sizes:?}\nacknowledged {:?}", self.folder, self.ledger)
-        });
+        let as_found = expected.iter().find(|ledger| matches(ledger, &found));
+        let Some(as_found) = as_found else { panic!("{}", self.difference(&expected[expected.len() - 1], &found)) };
+        self.ledger = as_found.clone();
+        self.history.clear();
+    }
+
+    /// What differs between what must be there and what is, with all that was done to those names since the last start.
+    fn difference(&self, expected: &BTreeMap<String, Content>, found: &BTreeMap<String, Vec<u8>>) -> String {
+        let mut text = format!("{} is not as it was acknowledged", self.folder);
+        let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+        for name in names {
+            let (expected, found) = (expected.get(name), found.get(name));
+            if found.map(Vec::as_slice) != expected.map(|content| content.bytes()).as_deref() {
+                let (wanted, there) = (expected.map(|content| content.length), found.map(Vec::len));
+                text.push_str(&format!("\n{name}: {wanted:?} bytes acknowledged or asked for, {there:?} bytes found"));
+            }
+        }
+        text.push_str(&format!("\nsince the last start: {:#?}", self.history));
+        text
     }
 
     /// What is there, by the server's word, with its digests checked.

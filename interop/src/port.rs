@@ -20,7 +20,8 @@ pub struct Setup {
     pub limits: String,
 }
 
-/// A running port; killed when dropped.
+/// A running port; killed when dropped. Of one whose test failed the end of the log is shown, and the whole is written
+/// to the file that `PORTOLAN_KEEP_LOG` names.
 pub struct Port {
     child: Child,
     folder: TempDir,
@@ -166,6 +167,9 @@ impl Drop for Port {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             eprintln!("--- last lines of the port's log\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+            if let Some(file) = std::env::var_os("PORTOLAN_KEEP_LOG") {
+                let _ = fs::write(file, log.as_bytes());
+            }
         }
     }
 }
