@@ -111,6 +111,15 @@ pub fn of_io(error: &io::Error, action: &str, path: &LogicalPath) -> Problem {
         ),
         Is::InvalidFilename => invalid_path(path.as_str(), InvalidPath::LongSegment),
         Is::StorageFull | Is::QuotaExceeded => storage_full(action, path),
+        Is::CrossesDevices => Problem {
+            status: 500,
+            kind: "crosses-file-systems",
+            title: "Another file system is mounted inside the store",
+            detail: format!("Tried to {action} {path}: its folder is on another file system than its store."),
+            blame: Blame::Storage,
+            retry: Retry::Never,
+            next: "The operator should make that folder the store of a namespace of its own.".to_owned(),
+        },
         Is::PermissionDenied | Is::ReadOnlyFilesystem => Problem {
             status: 403,
             kind: "storage-refused",

@@ -12,8 +12,10 @@ use terms::{LogicalPath, Principal, Problem, Verb};
 /// The most files and folders below one DELETE by a caller whose rights must be asked one by one.
 const MAX_ASKED: usize = 100_000;
 
-/// Answers DELETE. Recorded first (the records are forgotten), then done: a crash in between leaves a file without a
-/// record, which is a file all the same.
+/// Answers DELETE. Done first, then recorded (the records are forgotten): a crash in between leaves a record without a
+/// file, which nobody believes, or from which the journal brings the file back. The other way round a loss of power
+/// could leave a small file without its bytes: they are in the journal until its folder is synced, and without a record
+/// nobody would look for them there.
 pub(crate) async fn delete(door: &Door, data: DataRequest) -> Result<Response<Body>, Problem> {
     let path = &data.path;
     door.authorise(&data.principal, Verb::Delete, path, None)?;
@@ -34,15 +36,15 @@ pub(crate) async fn delete(door: &Door, data: DataRequest) -> Result<Response<Bo
     let names = door.hold_names().await;
     let there = place.stat().await.map_err(failed)?;
     check_conditions(path, Some(&there), &Conditions::read(data.headers()))?;
-    door.archive().remove_tree(path).await.map_err(|error| problem::of_archive(&error))?;
     let removed = if there.is_folder() {
         place.namespace.store.remove_tree(&place.within).await
     } else {
         place.namespace.store.remove_file(&place.within).await.map_err(|error| (place.within.clone(), error))
     };
-    drop(names);
     match removed {
         Ok(()) => {
+            door.archive().remove_tree(path).await.map_err(|error| problem::of_archive(&error))?;
+            drop(names);
             locks::forget(door, path).await?;
             Ok(no_content())
         }

@@ -3,6 +3,7 @@
 mod conditions;
 mod faults;
 mod journal;
+mod names;
 mod read;
 mod recovery;
 mod remove;

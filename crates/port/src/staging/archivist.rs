@@ -21,9 +21,11 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Before another try, when the archive refuses.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Who waits for the records to be in the archive waits at most so long: when the archive is away, a full disk must
-/// still let files be deleted.
+/// Who waits for the records to be in the archive waits at most so long.
 const SETTLE: Duration = Duration::from_secs(10);
+
+/// The same when the archive has refused records: a full disk must still let files be deleted.
+const SETTLE_FAILING: Duration = Duration::from_millis(200);
 
 /// The records on their way.
 pub(crate) struct Archived {
@@ -57,7 +59,8 @@ impl Archived {
         // Kept for the task when it does not listen just now.
         self.hurry.notify_one();
         let reached = done.wait_for(|done| *done >= goal);
-        if tokio::time::timeout(SETTLE, reached).await.is_err() {
+        let patience = if self.is_failing() { SETTLE_FAILING } else { SETTLE };
+        if tokio::time::timeout(patience, reached).await.is_err() {
             tracing::warn!("the archive does not take the records of published files");
         }
     }

@@ -27,7 +27,7 @@ pub use receive::{BATCH_BYTES, Ending, INLINE_BYTES, Limits, Received, receive};
 pub use recovery::recover;
 pub use writer::Writer;
 
-use crate::store::{Space, space_of};
+use crate::store::{Space, Volume, space_of};
 use rustix::fs::{AtFlags, Dir, FallocateFlags, FlockOperation, Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -54,7 +54,7 @@ const REMOVE_INLINE_BYTES: u64 = 16 * 1024 * 1024;
 pub struct Area {
     folder: OwnedFd,
     path: PathBuf,
-    device: u64,
+    volume: Volume,
     file_mode: Mode,
     /// Its lock ends with it.
     _lock: File,
@@ -68,9 +68,9 @@ impl Area {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| unusable("open", error.into()))?;
         let lock = take_lock(&folder, path)?;
-        let stat = rustix::fs::fstat(&folder).map_err(|error| unusable("look at", error.into()))?;
+        let volume = Volume::of(&folder).map_err(|error| unusable("look at", error))?;
         let file_mode = Mode::from_raw_mode(file_mode & 0o777);
-        Ok(Self { folder, path: path.to_owned(), device: stat.st_dev, file_mode, _lock: lock })
+        Ok(Self { folder, path: path.to_owned(), volume, file_mode, _lock: lock })
     }
 
     /// Where it is.
@@ -78,9 +78,9 @@ impl Area {
         &self.path
     }
 
-    /// Its file system.
-    pub fn device(&self) -> u64 {
-        self.device
+    /// Where renames can go.
+    pub fn volume(&self) -> Volume {
+        self.volume
     }
 
     /// Its descriptor, for rename(2).

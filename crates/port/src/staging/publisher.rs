@@ -160,7 +160,7 @@ impl Publisher {
         let path = publication.place.path.clone();
         let store = Arc::clone(publication.place.namespace.store.posix());
         let (answer, answered) = oneshot::channel();
-        if store.device() != self.area.device() {
+        if store.volume() != self.area.volume() {
             let source = carry_over(&publication, &path).await?;
             send(&self.to_archive, Job { publication, source, answer }).await?;
         } else if let (Some(to_journal), true) = (&self.to_journal, is_small(&publication)) {

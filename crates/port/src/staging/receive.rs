@@ -174,7 +174,7 @@ impl<'a> Gathering<'a> {
 }
 
 /// Watches the rate over windows of the idle time.
-struct Patience {
+pub(super) struct Patience {
     limits: Limits,
     seen: u64,
     /// Time in this window in which we made the sender wait: not its fault.
@@ -182,16 +182,16 @@ struct Patience {
 }
 
 impl Patience {
-    fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         Self { limits, seen: 0, forgiven: Duration::ZERO }
     }
 
-    fn forgive(&mut self, waited: Duration) {
+    pub(super) fn forgive(&mut self, waited: Duration) {
         self.forgiven += waited;
     }
 
     /// At the end of a window: a problem when the sender was too slow in it.
-    fn judge(&mut self, total: u64) -> Option<Problem> {
+    pub(super) fn judge(&mut self, total: u64) -> Option<Problem> {
         let came = total - self.seen;
         let window = self.limits.idle.saturating_sub(self.forgiven);
         self.seen = total;

@@ -45,7 +45,10 @@ pub async fn recover(area: &Arc<Area>, archive: &Archive, namespaces: &Namespace
     }
     for id in &staged {
         match recorded(archive, *id).await? {
-            Some(record) if on_other_device(area, &record, namespaces)? => {
+            Some(record) if namespaces.resolve(&record.path).is_err() => {
+                tracing::error!("{} is in no namespace any more; its staged bytes stay as {id}", record.path);
+            }
+            Some(record) if on_other_volume(area, &record, namespaces)? => {
                 // Its copy beside the store is what gets published.
                 area.remove(*id).map_err(in_area)?;
                 done.swept += 1;
@@ -81,8 +84,8 @@ async fn recorded(archive: &Archive, id: StagedId) -> Result<Option<FileRecord>,
     archive.file_of_staged(id).await.map_err(|error| problem::of_archive(&error))
 }
 
-fn on_other_device(area: &Area, record: &FileRecord, namespaces: &Namespaces) -> Result<bool, Problem> {
-    Ok(namespaces.resolve(&record.path)?.namespace.store.posix().device() != area.device())
+fn on_other_volume(area: &Area, record: &FileRecord, namespaces: &Namespaces) -> Result<bool, Problem> {
+    Ok(namespaces.resolve(&record.path)?.namespace.store.posix().volume() != area.volume())
 }
 
 /// Files that waited beside their store, because staging is on another file system.

@@ -99,7 +99,10 @@ fn bring(
     area: &Arc<Area>,
     namespaces: &Namespaces,
 ) -> io::Result<Option<(FileRecord, bool)>> {
-    let Ok(place) = namespaces.resolve(path) else { return Ok(None) };
+    let Ok(place) = namespaces.resolve(path) else {
+        tracing::error!("{path} is in no namespace any more; it cannot be brought back");
+        return Ok(None);
+    };
     let posix = place.namespace.store.posix();
     let there = match posix.open(&place.within) {
         Ok(found) => Some(found),

@@ -72,3 +72,23 @@ fn frames_have_this_form() {
     assert_eq!(head, expected);
     assert_eq!((rest.len(), rest[4]), (5, b'x'), "checksum, payload");
 }
+
+#[test]
+fn slow_senders_are_given_up_but_not_for_our_own_disk() {
+    let limits = super::Limits {
+        announced: None,
+        max_bytes: 1 << 40,
+        idle: std::time::Duration::from_secs(60),
+        min_rate_bytes_per_second: 100,
+    };
+    let mut patience = super::receive::Patience::new(limits);
+    assert!(patience.judge(6_000).is_none());
+    assert!(patience.judge(12_000).is_none());
+    let problem = patience.judge(12_100).expect("100 bytes in a minute");
+    assert_eq!((problem.status, problem.kind), (408, "body-stalled"));
+    patience.forgive(std::time::Duration::from_secs(59));
+    assert!(patience.judge(12_200).is_none(), "one second of its own, and 100 bytes");
+    patience.forgive(std::time::Duration::from_secs(70));
+    assert!(patience.judge(12_200).is_none(), "the disk took all the time");
+    assert!(patience.judge(12_200).is_some());
+}

@@ -7,8 +7,8 @@ mod metadata;
 mod posix;
 
 pub use metadata::{Entry, Kind, Metadata, Space};
-pub use posix::Posix;
 pub(crate) use posix::space_of;
+pub use posix::{Posix, Volume};
 
 use std::fs::File;
 use std::io;

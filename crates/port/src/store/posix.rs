@@ -2,7 +2,7 @@
 //! descriptor: no `..`, no symbolic link and no mount trick leads out of it.
 
 use super::{ARRIVALS, Entry, Kind, Metadata, RESERVED_PREFIX, Space};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, ResolveFlags, StatxFlags};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,10 +18,28 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLI
 /// [`terms::MAX_PATH_BYTES`], so this many names; each level holds one descriptor open.
 const MAX_DEPTH: usize = 512;
 
+/// One mount of one file system: rename(2) works within it and not beyond, not even to another mount of the same file
+/// system, as containers have them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Volume {
+    device: u64,
+    mount: u64,
+}
+
+impl Volume {
+    /// Of an open folder.
+    pub(crate) fn of(folder: &OwnedFd) -> io::Result<Self> {
+        let device = rustix::fs::fstat(folder)?.st_dev;
+        let facts = rustix::fs::statx(folder, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID);
+        // Kernels before 5.8 do not tell the mount: then the device must do.
+        Ok(Self { device, mount: facts.map_or(0, |facts| facts.stx_mnt_id) })
+    }
+}
+
 /// A tree of a POSIX file system below one root.
 pub struct Posix {
     root: OwnedFd,
-    device: u64,
+    volume: Volume,
 }
 
 impl Posix {
@@ -29,13 +47,13 @@ impl Posix {
     pub fn open_root(root: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(root, flags, Mode::empty())?;
-        let device = rustix::fs::fstat(&root)?.st_dev;
-        Ok(Self { root, device })
+        let volume = Volume::of(&root)?;
+        Ok(Self { root, volume })
     }
 
-    /// Its file system.
-    pub fn device(&self) -> u64 {
-        self.device
+    /// Where renames can go.
+    pub fn volume(&self) -> Volume {
+        self.volume
     }
 
     /// Opens the folder [`ARRIVALS`], making it when it is not there.
