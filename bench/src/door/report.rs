@@ -297,7 +297,8 @@ impl Report {
 - Clients: curl, one process per large file (rate: from the first start to the last end); h2load for small files, 32
   requests at once (HTTP/1.1: 32 connections, HTTP/2: 4), rate by its own logs while all connections were busy. TLS 1.3
   with AES-128-GCM and an ECDSA P-256 certificate for all.
-- Durability: portolan answers an upload when the file and its folder are synced to the disk. **nginx, xrootd and rclone
+- Durability: portolan answers an upload when its bytes and its record are on the disk; a rename that a power cut loses is
+  done again at the next start. **nginx, xrootd and rclone
   sync nothing**: after a power cut their uploads may be gone, and the time to write them is not in their figures.
 - Digests: portolan computes adler32, crc32c and sha-256 of each upload; portolan-light adler32 and crc32c; the others
   compute none. Sha-256 alone costs {:.2} CPU-s per GiB here.
