@@ -63,6 +63,7 @@ fn record(number: u64) -> Result<FileRecord, Failure> {
         published: SystemTime::now().into(),
         staged: Some(StagedId(uuid::Uuid::now_v7())),
         publisher: "token night-shift (0193400000007000800000000000abcd)".to_owned(),
+        attributes: terms::Attributes::default(),
     })
 }
 

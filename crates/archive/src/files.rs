@@ -10,8 +10,8 @@ use terms::{LogicalPath, StagedId};
 
 macro_rules! select {
     () => {
-        "SELECT folder, name, inode, size_bytes, modified_ns, digests, media_type, published_ns, staged, publisher \
-         FROM files "
+        "SELECT folder, name, inode, size_bytes, modified_ns, digests, media_type, published_ns, staged, publisher, \
+         attributes FROM files "
     };
 }
 
@@ -95,9 +95,9 @@ impl Archive {
     }
 }
 
-const COLUMNS: usize = 10;
+const COLUMNS: usize = 11;
 
-/// Statements for so many rows, the largest first. Few sizes, so that each is prepared once and kept; 64 rows are 640
+/// Statements for so many rows, the largest first. Few sizes, so that each is prepared once and kept; 64 rows are 704
 /// values, far from the most that either engine takes (32,766 and 65,535).
 static UPSERTS: LazyLock<[(usize, &'static str); 3]> =
     LazyLock::new(|| [64, 8, 1].map(|rows| (rows, &*upsert(rows).leak())));
@@ -110,12 +110,13 @@ fn upsert(rows: usize) -> String {
     let rows: Vec<String> = (0..rows).map(row).collect();
     format!(
         "INSERT INTO files \
-         (folder, name, inode, size_bytes, modified_ns, digests, media_type, published_ns, staged, publisher) \
+         (folder, name, inode, size_bytes, modified_ns, digests, media_type, published_ns, staged, publisher, \
+         attributes) \
          VALUES {} \
          ON CONFLICT (folder, name) DO UPDATE SET \
          inode = excluded.inode, size_bytes = excluded.size_bytes, modified_ns = excluded.modified_ns, \
          digests = excluded.digests, media_type = excluded.media_type, published_ns = excluded.published_ns, \
-         staged = excluded.staged, publisher = excluded.publisher",
+         staged = excluded.staged, publisher = excluded.publisher, attributes = excluded.attributes",
         rows.join(", ")
     )
 }
@@ -133,6 +134,7 @@ fn push_values(values: &mut Vec<Value>, file: &FileRecord, size: i64) {
         file.published.into(),
         file.staged.map(|staged| staged.0).into(),
         file.publisher.as_str().into(),
+        file.attributes.to_string().into(),
     ]);
 }
 
@@ -151,6 +153,7 @@ fn file(row: &dyn Fields) -> Result<FileRecord, Trouble> {
         published: row.timestamp("published_ns")?,
         staged: row.optional_uuid("staged")?.map(StagedId),
         publisher: row.text("publisher")?,
+        attributes: row.parsed("attributes")?,
         path,
     })
 }

@@ -5,7 +5,7 @@
 //! transaction. A call that is dropped before it returns has done all or nothing, and which of both is not known.
 //!
 //! The records are those of [`records`](FileRecord): published files, moves under way, dead properties, locks,
-//! resumable uploads, access tokens. The namespace itself is not here: it is the file system's, and a [`FileRecord`]
+//! resumable uploads, access tokens, shares, keys, usage. The namespace itself is not here: it is the file system's, and a [`FileRecord`]
 //! says something about a file only as long as its [`Identity`] is still that of the file.
 //!
 //! Both engines answer the same to the same calls, which the suite in `tests/` shows by running on both. Where a text
@@ -25,11 +25,14 @@ mod postgresql;
 mod properties;
 mod reading;
 mod records;
+mod secrets;
+mod shares;
 mod sqlite;
 mod statement;
 mod tokens;
 mod tree;
 mod uploads;
+mod usage;
 
 pub use error::ArchiveError;
 pub use records::*;

@@ -21,13 +21,16 @@ pub(crate) struct Migrations {
 pub(crate) const SQLITE: Migrations = Migrations {
     // BEGIN IMMEDIATE has locked already.
     lock: "SELECT 1",
-    steps: &[include_str!("../migrations/sqlite/0001_first.sql")],
+    steps: &[include_str!("../migrations/sqlite/0001_first.sql"), include_str!("../migrations/sqlite/0002_rights.sql")],
 };
 
 pub(crate) const POSTGRESQL: Migrations = Migrations {
     // Any number that other programs on the same database do not use: "portolan" in ASCII.
     lock: "SELECT pg_advisory_xact_lock(8101820099073958254)",
-    steps: &[include_str!("../migrations/postgresql/0001_first.sql")],
+    steps: &[
+        include_str!("../migrations/postgresql/0001_first.sql"),
+        include_str!("../migrations/postgresql/0002_rights.sql"),
+    ],
 };
 
 const MAKE_TABLE: &str =

@@ -119,6 +119,11 @@ impl<'r> Reader<'r> {
         bytes.map(|bytes| Uuid::from_slice(&bytes).map_err(|error| self.damaged(field, error))).transpose()
     }
 
+    /// Bytes of any number.
+    pub(crate) fn bytes(&self, field: &'static str) -> Result<Vec<u8>, Trouble> {
+        self.present(field, self.row.bytes(field))
+    }
+
     /// So many bytes.
     pub(crate) fn array<const N: usize>(&self, field: &'static str) -> Result<[u8; N], Trouble> {
         let bytes: Vec<u8> = self.present(field, self.row.bytes(field))?;

@@ -1,6 +1,6 @@
 //! The shapes of what is kept.
 
-use terms::{DigestSet, LogicalPath, StagedId, Timestamp, TokenId, UploadId, VerbSet};
+use terms::{Attributes, DigestSet, LogicalPath, ShareId, StagedId, Timestamp, TokenId, UploadId, VerbSet};
 
 /// Which body of bytes in the store a record speaks of. A file whose metadata differ was changed behind our back, and
 /// its record says nothing about it.
@@ -29,8 +29,10 @@ pub struct FileRecord {
     pub published: Timestamp,
     /// Where its bytes were staged: lets a publication that a crash interrupted be finished.
     pub staged: Option<StagedId>,
-    /// Who put it there, in words (`token night-shift (0189…)`).
+    /// The name of the principal that put it there (`token night-shift (0189…)`): its owner, to rules.
     pub publisher: String,
+    /// What its sender or the site said of it.
+    pub attributes: Attributes,
 }
 
 /// Sums over all file records.
@@ -126,6 +128,8 @@ pub struct UploadRecord {
     pub created: Timestamp,
     /// When it is swept away if nobody goes on.
     pub expires: Timestamp,
+    /// What its sender says of the file.
+    pub attributes: Attributes,
 }
 
 /// One access token. Its secret is not here.
@@ -147,4 +151,73 @@ pub struct TokenRecord {
     pub expires: Option<Timestamp>,
     /// When it was revoked.
     pub revoked: Option<Timestamp>,
+    /// The account that it acts for: it then narrows what the rules give to that one. `None`: it grants by itself.
+    pub account: Option<String>,
+    /// The token that it was narrowed from: it ends with it.
+    pub parent: Option<TokenId>,
+}
+
+/// One share: an address that lets whoever holds it do something below a path. Its secret is not here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShareRecord {
+    /// Which.
+    pub id: ShareId,
+    /// SHA-256 of the secret (32 random bytes).
+    pub secret_sha256: [u8; 32],
+    /// What it shares: this path and all below.
+    pub path: LogicalPath,
+    /// What it allows.
+    pub verbs: VerbSet,
+    /// Who made it.
+    pub creator: String,
+    /// A note for people.
+    pub note: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// Only from these networks, joined by commas; empty: from anywhere.
+    pub networks: String,
+    /// Files that may be downloaded in all.
+    pub downloads_max: Option<u64>,
+    /// Bytes that may be moved in all.
+    pub bytes_max: Option<u64>,
+    /// Files downloaded so far.
+    pub downloads: u64,
+    /// Bytes moved so far.
+    pub bytes: u64,
+}
+
+/// A key that must outlive the process: what macaroons are signed with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretRecord {
+    /// Which, within its purpose; it stands in what was signed with it.
+    pub id: uuid::Uuid,
+    /// `macaroon`
+    pub purpose: String,
+    /// The key.
+    pub secret: zeroize::Zeroizing<Vec<u8>>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Since when nothing new is signed with it.
+    pub retired: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for SecretRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretRecord({} {})", self.purpose, self.id)
+    }
+}
+
+/// What one caller moved on one day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UsageRecord {
+    /// The name of the principal.
+    pub principal: String,
+    /// Days since the epoch, UTC.
+    pub day: u32,
+    /// Bytes received from and sent to them.
+    pub bytes: u64,
 }

@@ -7,7 +7,7 @@ use terms::{Timestamp, TokenId};
 
 macro_rules! select {
     () => {
-        "SELECT id, name, secret_sha256, verbs, path, created_ns, expires_ns, revoked_ns FROM tokens "
+        "SELECT id, name, secret_sha256, verbs, path, created_ns, expires_ns, revoked_ns, account, parent FROM tokens "
     };
 }
 
@@ -15,11 +15,13 @@ impl Archive {
     /// Adds one, or replaces that of the same id.
     pub async fn record_token(&self, token: &TokenRecord) -> Result<()> {
         let statement = Statement::new(
-            "INSERT INTO tokens (id, name, secret_sha256, verbs, path, created_ns, expires_ns, revoked_ns) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+            "INSERT INTO tokens \
+             (id, name, secret_sha256, verbs, path, created_ns, expires_ns, revoked_ns, account, parent) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_sha256 = excluded.secret_sha256, \
              verbs = excluded.verbs, path = excluded.path, created_ns = excluded.created_ns, \
-             expires_ns = excluded.expires_ns, revoked_ns = excluded.revoked_ns",
+             expires_ns = excluded.expires_ns, revoked_ns = excluded.revoked_ns, \
+             account = excluded.account, parent = excluded.parent",
             [
                 token.id.0.into(),
                 token.name.as_str().into(),
@@ -29,6 +31,8 @@ impl Archive {
                 token.created.into(),
                 token.expires.into(),
                 token.revoked.into(),
+                token.account.as_deref().into(),
+                token.parent.map(|id| id.0).into(),
             ],
         );
         self.engine.write("record a token", vec![statement]).await.map(drop)
@@ -69,5 +73,7 @@ fn token(row: &dyn Fields) -> Result<TokenRecord, Trouble> {
         created: row.timestamp("created_ns")?,
         expires: row.optional_timestamp("expires_ns")?,
         revoked: row.optional_timestamp("revoked_ns")?,
+        account: row.optional_text("account")?,
+        parent: row.optional_uuid("parent")?.map(TokenId),
     })
 }

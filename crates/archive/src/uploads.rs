@@ -8,7 +8,7 @@ use terms::{StagedId, UploadId};
 macro_rules! select {
     () => {
         "SELECT id, path, staged, length_bytes, claimed, media_type, modified_ns, principal, overwrite, created_ns, \
-         expires_ns FROM uploads "
+         expires_ns, attributes FROM uploads "
     };
 }
 
@@ -20,11 +20,12 @@ impl Archive {
         let length = length.map_err(|_| ArchiveError::refused(OPERATION, "a length above 8 EiB cannot be kept"))?;
         let statement = Statement::new(
             "INSERT INTO uploads (id, path, staged, length_bytes, claimed, media_type, modified_ns, principal, \
-             overwrite, created_ns, expires_ns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             overwrite, created_ns, expires_ns, attributes) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (id) DO UPDATE SET path = excluded.path, staged = excluded.staged, \
              length_bytes = excluded.length_bytes, claimed = excluded.claimed, media_type = excluded.media_type, \
              modified_ns = excluded.modified_ns, principal = excluded.principal, overwrite = excluded.overwrite, \
-             created_ns = excluded.created_ns, expires_ns = excluded.expires_ns",
+             created_ns = excluded.created_ns, expires_ns = excluded.expires_ns, attributes = excluded.attributes",
             [
                 upload.id.0.into(),
                 (&upload.path).into(),
@@ -37,6 +38,7 @@ impl Archive {
                 upload.overwrite.into(),
                 upload.created.into(),
                 upload.expires.into(),
+                upload.attributes.to_string().into(),
             ],
         );
         self.engine.write(OPERATION, vec![statement]).await.map(drop)
@@ -77,5 +79,6 @@ fn upload(row: &dyn Fields) -> Result<UploadRecord, Trouble> {
         overwrite: row.flag("overwrite")?,
         created: row.timestamp("created_ns")?,
         expires: row.timestamp("expires_ns")?,
+        attributes: row.parsed("attributes")?,
     })
 }

@@ -92,16 +92,13 @@ struct Moment {
 
 /// The page for this caller.
 pub(crate) async fn front(port: &Port, who: &Principal) -> Result<Response<Body>, Problem> {
-    let may_see = port.decide(who, Verb::Stat, &LogicalPath::root()).allows();
+    let may_see = port.may(who, Verb::Stat);
     let page = Front {
         version: env!("CARGO_PKG_VERSION"),
         draining: port.state() == State::Draining,
         since: port.since().to_string(),
         uptime: rounded(port.started.elapsed()),
-        who: match who {
-            Principal::Token { name, .. } => Some(name.clone()),
-            _ => None,
-        },
+        who: (!who.is_anonymous()).then(|| who.name().to_owned()),
         inside: if may_see { Some(inside(port, who).await?) } else { None },
     };
     let html = page.render().map_err(|error| unrendered(&error))?;
@@ -120,7 +117,7 @@ async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
     port.door.settle_records().await;
     let totals = port.archive.totals().await.map_err(failed("count the files"))?;
     let newest = port.archive.recent_files(SHOWN as u32).await.map_err(failed("list the newest files"))?;
-    let may_list = |path: &LogicalPath| port.decide(who, Verb::List, path).allows();
+    let may_list = |path: &LogicalPath| port.may_at(who, Verb::List, path);
     let moved = crate::traffic::readings(port.door.traffic());
     let transfers = port.door.traffic().recent().into_iter();
     let now = SystemTime::now().into();

@@ -1,5 +1,6 @@
 //! The way of a request: health, sign-in, then the door, the REST interface or a page; at last the count and the log line.
 
+use crate::auth::Presented;
 use crate::problems::{draining, not_found, panicked, refused, unauthenticated, wrong_method};
 use crate::running::Port;
 use crate::settings::MetricsAccess;
@@ -8,14 +9,14 @@ use futures_util::FutureExt as _;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
-use net::{Body, Handler, Peer, RequestBody};
+use net::{Body, Handler, RequestBody};
 use port::door::{ALLOW as DATA_METHODS, ResponseFacts, problem_response};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
-use terms::{LogicalPath, Principal, Problem, Verb};
+use std::time::Instant;
+use terms::{Principal, Problem, Verb};
 use tower::ServiceExt as _;
 
 #[cfg(test)]
@@ -69,9 +70,9 @@ impl Router {
         if self.port.drain.is_draining() {
             return problem_response(&draining(), facts);
         }
-        let from = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.address.ip());
-        let who = self.port.gate.who(request.headers(), from, Instant::now(), SystemTime::now().into()).await;
-        let who = match who {
+        let presented = Presented::of(request.method(), request.uri(), request.headers(), request.extensions());
+        let from = presented.from;
+        let who = match self.port.gate.who(&presented).await {
             Ok(who) => who,
             Err(problem) => return problem_response(&problem, facts),
         };
@@ -122,9 +123,12 @@ impl Router {
             MetricsAccess::Loopback => from.to_canonical().is_loopback(),
             MetricsAccess::All => true,
         };
-        let decision = self.port.decide(who, Verb::Stat, &LogicalPath::root());
-        if !open && !decision.allows() {
-            return Err(refused(&decision));
+        // `stat` on everything is more than the metrics tell.
+        if !open && !self.port.may(who, Verb::Stat) {
+            let decision = self.port.decide(who, Verb::ReadMetrics);
+            if !decision.allows() {
+                return Err(refused(&decision));
+            }
         }
         let page = metrics::page(&self.port.counters, &self.port.readings().await);
         Ok(text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", page))
@@ -240,7 +244,7 @@ fn fold(path: &str) -> String {
 
 /// Asks a browser for the token, which it sends with every later request for this host by itself.
 fn sign_in(who: &Principal) -> Result<Response<Body>, Problem> {
-    if *who == Principal::Anonymous {
+    if who.is_anonymous() {
         let next = "Give the token as password, with any user name.";
         return Err(unauthenticated("token-needed", "To see more, sign in with a token.".to_owned(), next));
     }

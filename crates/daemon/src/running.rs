@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use api::{NamespaceAnswer, State};
 use archive::Archive;
 use net::Drain;
-use policy::{Ask, Decision, Policy};
+use policy::{Ask, Decision, Rights};
 use port::Door;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
@@ -17,7 +17,6 @@ use terms::{LogicalPath, Principal, Timestamp, Verb};
 pub(crate) struct Port {
     pub(crate) settings: Settings,
     pub(crate) archive: Archive,
-    pub(crate) policy: Policy,
     pub(crate) door: Door,
     pub(crate) gate: Gate,
     pub(crate) counters: Counters,
@@ -34,9 +33,24 @@ impl Port {
         if self.drain.is_draining() { State::Draining } else { State::Serving }
     }
 
-    /// Asks the policy.
-    pub(crate) fn decide(&self, who: &Principal, verb: Verb, path: &LogicalPath) -> Decision {
-        self.policy.decide(Ask { who, verb, path, bytes: None })
+    /// The rules in force.
+    pub(crate) fn rights(&self) -> &Rights {
+        self.door.rights()
+    }
+
+    /// Asks the rules about an operation on the port itself; the audit record is told.
+    pub(crate) fn decide(&self, who: &Principal, verb: Verb) -> Decision {
+        self.rights().decide(Ask::new(who, verb, &LogicalPath::root(), SystemTime::now().into()))
+    }
+
+    /// The same for what merely shows more or less of a page.
+    pub(crate) fn may(&self, who: &Principal, verb: Verb) -> bool {
+        self.may_at(who, verb, &LogicalPath::root())
+    }
+
+    /// May this caller do this there, as far as the rules can tell without knowing the file?
+    pub(crate) fn may_at(&self, who: &Principal, verb: Verb, path: &LogicalPath) -> bool {
+        self.rights().probe(Ask::new(who, verb, path, SystemTime::now().into())).allows()
     }
 
     /// The namespaces with the space that they have.
@@ -63,7 +77,7 @@ impl Port {
 
     /// Of whom this caller may learn.
     pub(crate) fn who_is_told(&self, who: &Principal) -> WhoIsTold {
-        let all = self.decide(who, Verb::Admin, &LogicalPath::root()).allows();
+        let all = self.may(who, Verb::SeeTransfers);
         WhoIsTold { all, own: who.to_string() }
     }
 

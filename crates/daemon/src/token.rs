@@ -56,7 +56,7 @@ pub fn token_answer(record: &TokenRecord) -> api::TokenAnswer {
     api::TokenAnswer {
         id: record.id.to_string(),
         name: record.name.clone(),
-        allow: record.verbs.iter().map(|verb| verb.name().to_owned()).collect(),
+        allow: record.verbs.names().into_iter().map(str::to_owned).collect(),
         path: record.path.to_string(),
         created: record.created.to_string(),
         expires: record.expires.map(|at| at.to_string()),
@@ -80,6 +80,8 @@ pub fn mint(request: TokenRequest, now: Timestamp) -> Result<(TokenRecord, Zeroi
         created: now,
         expires: request.lifetime.map(|lifetime| now.after(lifetime)),
         revoked: None,
+        account: None,
+        parent: None,
     };
     Ok((record, text))
 }

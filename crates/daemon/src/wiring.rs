@@ -11,7 +11,7 @@ use crate::sampler::{SAMPLE_INTERVAL, Sampler};
 use crate::settings::{Anonymous, Limits, Settings};
 use archive::{Archive, ArchiveError};
 use net::{Drain, ServeSettings, certificate};
-use policy::{AnonymousGrant, Policy};
+use policy::{AnonymousGrant, Policy, Rights};
 use port::{Door, DoorSettings, NamespaceSettings};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -140,7 +140,7 @@ pub(crate) async fn open_port(
     archive: Archive,
     certificate: Option<&HostCertificate>,
 ) -> Result<Arc<Port>, Problem> {
-    let policy = policy_of(settings);
+    let rights = Rights::new(policy_of(settings), ());
     // Stores in the data directory are ours to make; one elsewhere that is not there may be a disk that is not mounted.
     for namespace in settings.namespaces_or_default() {
         if namespace.store.starts_with(&settings.data_dir) {
@@ -148,12 +148,11 @@ pub(crate) async fn open_port(
         }
     }
     make_private(&settings.staging_dir())?;
-    let door = Door::open(door_settings(settings), archive.clone(), policy.clone()).await?;
+    let door = Door::open(door_settings(settings), archive.clone(), rights).await?;
     Ok(Arc::new(Port {
-        gate: Gate::new(archive.clone(), settings.limits.failed_sign_ins),
+        gate: Gate::open(settings, archive.clone()).await?,
         settings: settings.clone(),
         archive,
-        policy,
         door,
         counters: Counters::default(),
         sampler: Sampler::default(),

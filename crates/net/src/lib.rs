@@ -23,7 +23,7 @@ mod wire;
 
 pub use body::{Body, BodyEnd, FileSlice, Part};
 pub use drain::{Drain, Drained, Totals};
-pub use peer::{ConnectionFacts, Peer, TlsFacts};
+pub use peer::{ClientChain, ConnectionFacts, Peer, TlsFacts};
 pub use request::{BodyError, NetworkBody, RequestBody};
 pub use serve::{Handler, handler_fn, listen, serve};
 pub use settings::ServeSettings;

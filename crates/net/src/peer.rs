@@ -30,6 +30,12 @@ pub struct TlsFacts {
     pub alpn: Option<&'static str>,
 }
 
+/// The certificates that the other end showed in the TLS handshake (DER, its own first), in the extensions of each request
+/// of the connection. It has proven to hold the key of the first one; whether the chain is to be trusted is not judged
+/// here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientChain(pub Arc<[Vec<u8>]>);
+
 /// Counters of one connection, in the extensions of each request that came by it (and of each response to our client).
 /// It does not keep the connection open.
 #[derive(Clone)]

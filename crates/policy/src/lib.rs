@@ -2,16 +2,48 @@
 //!
 //! Never here: files, clocks, sockets, or an answer without a reason.
 //!
-//! This is the first form: anonymous visitors have the verbs that the settings give them by namespace; a token has the
-//! verbs and the path that it was made with; everything else is refused.
+//! A question ([`Ask`]) goes through these steps, and the first that refuses ends it:
+//!
+//! 1. This host itself may do everything.
+//! 2. Every bound of the credential must cover what is asked.
+//! 3. The rules decide, by [Cedar](https://www.cedarpolicy.com): a rule that forbids wins over all that allow; what no
+//!    rule allows is refused. A credential that grants by itself ([`terms::Identity::authorises`]) is one rule more that
+//!    allows.
+//!
+//! Rules come in a short form ([`Rule`], [`Embargo`]) or in Cedar's own language over the schema that [`Policy::schema`]
+//! prints. The short form is written out in Cedar ([`Policy::cedar`]); there is one engine.
 
-use std::borrow::Cow;
-use terms::{LogicalPath, Principal, Verb, VerbSet};
+mod ask;
+mod compile;
+mod decide;
+mod engine;
+mod error;
+mod facts;
+mod index;
+mod mentions;
+mod names;
+mod request;
+mod rights;
+mod rule;
+mod schema;
+mod short;
+
+pub use ask::{Ask, Decision, Effect, Object};
+pub use compile::{RULE_NAME_MAX_BYTES, RULES_MAX};
+pub use error::PolicyError;
+pub use rights::{Rights, Witness};
+pub use rule::{Conditions, Embargo, Rule, RuleEffect, RuleSource, Subject};
+pub use short::Part;
+
+use engine::Engine;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use terms::{LogicalPath, VerbSet};
 
 #[cfg(test)]
 mod tests;
 
-/// What anonymous visitors may do below one path.
+/// What anonymous visitors, and so everybody, may do below one path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AnonymousGrant {
     /// This path and all below it.
@@ -20,98 +52,62 @@ pub struct AnonymousGrant {
     pub verbs: VerbSet,
 }
 
-/// The rules in force.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// The rules in force. Cheap to clone.
+#[derive(Clone)]
 pub struct Policy {
-    anonymous: Vec<AnonymousGrant>,
-}
-
-/// One question.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    /// Who.
-    pub who: &'a Principal,
-    /// Does what.
-    pub verb: Verb,
-    /// To which path.
-    pub path: &'a LogicalPath,
-    /// How many bytes it would add or carry, where that is known beforehand.
-    pub bytes: Option<u64>,
-}
-
-/// The answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Effect {
-    /// Go ahead.
-    Allow,
-    /// No; the caller is unknown, and credentials could change that (HTTP 401).
-    Authenticate,
-    /// No; the caller is known and lacks the right (HTTP 403).
-    Refuse,
-}
-
-/// The answer with its reason.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Decision {
-    /// Yes or no.
-    pub effect: Effect,
-    /// The rule that decided, by a name that the operator can find again.
-    pub rule: Cow<'static, str>,
-    /// One sentence that may be shown to the caller.
-    pub reason: String,
-}
-
-impl Decision {
-    /// May it go ahead?
-    pub fn allows(&self) -> bool {
-        self.effect == Effect::Allow
-    }
+    engine: Arc<Engine>,
 }
 
 impl Policy {
-    /// The rules for anonymous visitors; of several that cover a path, the longest path decides.
-    pub fn new(mut anonymous: Vec<AnonymousGrant>) -> Self {
-        anonymous.sort_by_key(|grant| std::cmp::Reverse(grant.path.as_str().len()));
-        Self { anonymous }
+    /// Anonymous visitors, and so everybody, may do this; of several grants that cover a path, the longest path decides.
+    /// Nothing else is allowed, but what credentials grant by themselves.
+    pub fn new(anonymous: Vec<AnonymousGrant>) -> Self {
+        Self::with_anonymous(anonymous, &RuleSource::default()).expect("a grant can be written as a rule, whatever its path")
     }
 
-    /// The one decision function.
-    pub fn decide(&self, ask: Ask<'_>) -> Decision {
-        match ask.who {
-            Principal::Host => allow("host", "this host acts for itself"),
-            Principal::Token { name, verbs, path, .. } => {
-                let rule = Cow::Owned(format!("token {name}"));
-                if !ask.path.is_within(path) && ask.verb != Verb::Admin {
-                    let reason = format!("the token '{name}' is for {path} only");
-                    return Decision { effect: Effect::Refuse, rule, reason };
-                }
-                if !verbs.contains(ask.verb) {
-                    let reason = format!("the token '{name}' allows {verbs}, not {}", ask.verb);
-                    return Decision { effect: Effect::Refuse, rule, reason };
-                }
-                Decision { effect: Effect::Allow, rule, reason: format!("the token '{name}' allows {}", ask.verb) }
-            }
-            Principal::Anonymous => self.decide_anonymous(ask),
-        }
+    /// Reads and checks rules. A policy with anything wrong in it never comes into force; all that is wrong is told.
+    pub fn compile(source: RuleSource) -> Result<Self, Vec<PolicyError>> {
+        Self::with_anonymous(Vec::new(), &source)
     }
 
-    fn decide_anonymous(&self, ask: Ask<'_>) -> Decision {
-        let grant = self.anonymous.iter().find(|grant| ask.path.is_within(&grant.path));
-        match grant {
-            Some(grant) if ask.verb != Verb::Admin && grant.verbs.contains(ask.verb) => Decision {
-                effect: Effect::Allow,
-                rule: Cow::Owned(format!("anonymous {}", grant.path)),
-                reason: format!("anyone may {} below {}", ask.verb, grant.path),
-            },
-            _ => Decision {
-                effect: Effect::Authenticate,
-                rule: Cow::Borrowed("closed by default"),
-                reason: format!("{} here needs a token", ask.verb),
-            },
+    /// The same, with grants to anonymous visitors as in [`Policy::new`].
+    pub fn with_anonymous(mut anonymous: Vec<AnonymousGrant>, source: &RuleSource) -> Result<Self, Vec<PolicyError>> {
+        // The first of several grants for one path is the one that counts.
+        let mut seen = std::collections::HashSet::new();
+        anonymous.retain(|grant| seen.insert(grant.path.clone()));
+        let compiled = compile::compile(&anonymous, source)?;
+        Ok(Self { engine: Arc::new(Engine::new(compiled)) })
+    }
+
+    /// The schema that rules in Cedar's language are written over, in Cedar's schema language.
+    pub fn schema() -> &'static str {
+        schema::text()
+    }
+
+    /// All rules in force in Cedar's language, those of the short form and the built-in one, too.
+    pub fn cedar(&self) -> String {
+        let mut text = String::new();
+        for entry in &self.engine.compiled.entries {
+            let _ = writeln!(text, "{}\n", entry.body);
         }
+        text
+    }
+
+    /// How many rules there are, the built-in one not counted.
+    pub fn rule_count(&self) -> usize {
+        self.engine.compiled.entries.len().saturating_sub(1)
     }
 }
 
-fn allow(rule: &'static str, reason: &str) -> Decision {
-    Decision { effect: Effect::Allow, rule: Cow::Borrowed(rule), reason: reason.to_owned() }
+/// No rules: nobody may do anything, but for what credentials grant by themselves.
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Policy({} rules)", self.rule_count())
+    }
 }

@@ -1,6 +1,7 @@
 //! The whole first form as one table: who, verb, path, effect.
 
 use super::*;
+use terms::{Principal, Timestamp, Verb};
 
 fn path(text: &str) -> LogicalPath {
     text.parse().expect("a valid path")
@@ -8,7 +9,7 @@ fn path(text: &str) -> LogicalPath {
 
 fn token(verbs: &str, under: &str) -> Principal {
     let id = "01890000000070008000000000000000".parse().expect("an id");
-    Principal::Token { id, name: "t".into(), verbs: verbs.parse().expect("verbs"), path: path(under) }
+    Principal::of(terms::Identity::token(id, "t", verbs.parse().expect("verbs"), path(under)))
 }
 
 #[test]
@@ -19,22 +20,22 @@ fn every_kind_of_caller_gets_what_it_was_given_and_no_more() {
     ]);
     use Effect::{Allow, Authenticate, Refuse};
     let table = [
-        (Principal::Anonymous, Verb::Read, "/open/x", Allow),
-        (Principal::Anonymous, Verb::Create, "/open/x", Authenticate),
-        (Principal::Anonymous, Verb::Admin, "/open", Authenticate),
-        (Principal::Anonymous, Verb::Read, "/opened", Authenticate),
-        (Principal::Anonymous, Verb::Read, "/open/closed/x", Authenticate),
-        (Principal::Anonymous, Verb::Read, "/", Authenticate),
+        (Principal::anonymous(), Verb::Read, "/open/x", Allow),
+        (Principal::anonymous(), Verb::Create, "/open/x", Authenticate),
+        (Principal::anonymous(), Verb::Reload, "/open", Authenticate),
+        (Principal::anonymous(), Verb::Read, "/opened", Authenticate),
+        (Principal::anonymous(), Verb::Read, "/open/closed/x", Authenticate),
+        (Principal::anonymous(), Verb::Read, "/", Authenticate),
         (token("read", "/a"), Verb::Read, "/a/x", Allow),
         (token("read", "/a"), Verb::Create, "/a/x", Refuse),
         (token("read", "/a"), Verb::Read, "/ab", Refuse),
-        (token("read", "/a"), Verb::Admin, "/a", Refuse),
-        (token("admin", "/a"), Verb::Admin, "/", Allow),
+        (token("read", "/a"), Verb::Reload, "/a", Refuse),
+        (token("admin", "/a"), Verb::Reload, "/", Allow),
         (token("admin", "/a"), Verb::Read, "/a", Refuse),
-        (Principal::Host, Verb::Delete, "/", Allow),
+        (Principal::host(), Verb::Delete, "/", Allow),
     ];
     for (who, verb, at, effect) in table {
-        let decision = policy.decide(Ask { who: &who, verb, path: &path(at), bytes: None });
+        let decision = policy.decide(Ask::new(&who, verb, &path(at), Timestamp::from_seconds(0)));
         assert_eq!(decision.effect, effect, "{who} {verb} {at}: {}", decision.reason);
         assert!(!decision.reason.is_empty() && !decision.rule.is_empty());
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt as _;
 use net::RequestBody;
-use policy::Policy;
+use policy::{Policy, Rights};
 use port::{Door, DoorSettings, NamespaceSettings};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -24,7 +24,7 @@ async fn main() {
     let mut namespace = NamespaceSettings::at_root(folder.join("store"));
     namespace.algorithms = vec![Algorithm::Adler32, Algorithm::Crc32c];
     let settings = DoorSettings::new(vec![namespace], folder.join("staging"));
-    let door = Door::open(settings, archive, Policy::default()).await.unwrap();
+    let door = Door::open(settings, archive, Rights::new(Policy::default(), ())).await.unwrap();
     let body = Bytes::from(vec![7; bytes]);
     for (round, method) in [("new", "PUT"), ("replaced", "PUT"), ("read", "GET"), ("read again", "GET")] {
         let (began, cpu) = (Instant::now(), cpu_micros());
@@ -38,7 +38,7 @@ async fn main() {
                         _ => request.body(RequestBody::empty()),
                     };
                     let mut request = request.unwrap();
-                    request.extensions_mut().insert(Principal::Host);
+                    request.extensions_mut().insert(Principal::host());
                     let response = door.handle(request).await;
                     assert!(response.status().is_success());
                     let _ = response.into_body().collect().await.unwrap();

@@ -44,3 +44,7 @@ identifier!(
     /// One access token; public, unlike the secret that goes with it.
     TokenId
 );
+identifier!(
+    /// One share of files; public, unlike the secret that goes with it.
+    ShareId
+);

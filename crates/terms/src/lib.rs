@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, a socket or a random number, and nothing decides. A word can be parsed,
 //! printed, compared and added; that is all.
 
+mod attributes;
 mod digest;
 mod id;
 mod instant;
@@ -12,11 +13,12 @@ mod problem;
 mod quantity;
 mod verb;
 
+pub use attributes::{Attributes, InvalidAttributes, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES};
 pub use digest::{Algorithm, Digest, DigestSet, InvalidDigest};
-pub use id::{StagedId, TokenId, UploadId};
+pub use id::{ShareId, StagedId, TokenId, UploadId};
 pub use instant::Timestamp;
 pub use path::{InvalidPath, LogicalPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
-pub use principal::Principal;
+pub use principal::{Bound, Credential, CredentialForm, Grant, Identity, Kind, Principal};
 pub use problem::{Blame, Problem, Retry};
 pub use quantity::{ByteSize, InvalidQuantity, Rate, Span};
 pub use verb::{InvalidVerb, Verb, VerbSet};

@@ -40,7 +40,7 @@ pub struct ByteSize(pub u64);
 pub struct Rate(pub u64);
 
 /// A span of time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Span(pub Duration);
 
 const SIZE_UNITS: &[(&str, f64)] = &[

@@ -109,3 +109,16 @@ fn verbs_round_trip() {
     assert_eq!(set.to_string(), "list,read");
     assert!("reed".parse::<VerbSet>().is_err());
 }
+
+#[test]
+fn attributes_round_trip_and_refuse_what_is_none() {
+    for text in ["", "a=\"b\"", "embargo-until=\"2027-01-01T00:00:00Z\", group=\"/lsst/dr1\"", r#"q="a \"b\" \\ c""#] {
+        let read: Attributes = text.parse().expect(text);
+        assert_eq!(read.to_string(), text);
+    }
+    for text in ["a", "a=b", "a=\"b", "a=\"b\",", "a=\"b\" c=\"d\"", "A=\"b\"", "=\"b\"", "a=\"\u{e9}\"", "a=\"\n\""] {
+        assert!(text.parse::<Attributes>().is_err(), "{text:?}");
+    }
+    let many: String = (0..=attributes::MAX_ATTRIBUTES).map(|n| format!("a{n}=\"1\",")).collect();
+    assert_eq!(many.trim_end_matches(',').parse::<Attributes>(), Err(InvalidAttributes::TooMany));
+}

@@ -2,7 +2,9 @@
 
 use archive::{FileRecord, Identity, LockRecord, Property, PropertyChange, TokenRecord, UploadRecord};
 use std::time::Duration;
-use terms::{Algorithm, Digest, DigestSet, LogicalPath, StagedId, Timestamp, TokenId, UploadId, Verb, VerbSet};
+use terms::{
+    Algorithm, Attributes, Digest, DigestSet, LogicalPath, StagedId, Timestamp, TokenId, UploadId, Verb, VerbSet,
+};
 
 pub(crate) fn path(text: &str) -> LogicalPath {
     text.parse().unwrap()
@@ -39,6 +41,7 @@ pub(crate) fn file(name: &str, size_bytes: u64) -> FileRecord {
         published: instant(1_700_000_100),
         staged: None,
         publisher: "token night-shift (0193)".to_owned(),
+        attributes: Attributes::default(),
     }
 }
 
@@ -88,6 +91,7 @@ pub(crate) fn upload(number: u128, name: &str) -> UploadRecord {
         overwrite: true,
         created: instant(1_700_000_000 + number as i64),
         expires: instant(1_700_086_400),
+        attributes: Attributes::default(),
     }
 }
 
@@ -112,6 +116,8 @@ pub(crate) fn token(number: u128, name: &str) -> TokenRecord {
         created: instant(1_700_000_000 + number as i64),
         expires: Some(instant(1_800_000_000)),
         revoked: None,
+        account: None,
+        parent: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `GET /api/v1/files`.
 
-use super::{Answer, Failure, ask};
+use super::{Answer, Failure};
 use crate::problems::bad_value;
 use crate::running::Port;
 use api::{FileAnswer, ProblemDocument};
@@ -38,7 +38,7 @@ pub(super) async fn file(
         .path
         .parse()
         .map_err(|error| bad_value(format!("'{}' names no file: {error}.", wanted.path), "Give a logical path."))?;
-    ask(&port, &who, Verb::Stat, &path)?;
+    port.door.authorise(&who, Verb::Stat, &path, None).await?;
     let found = port.door.namespaces().stat(&path).await?;
     if !found.is_file() {
         return Err(Failure(bad_value(

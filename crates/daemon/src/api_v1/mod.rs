@@ -14,7 +14,7 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-use terms::{LogicalPath, Principal, Problem, Verb};
+use terms::{Principal, Problem, Verb};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -121,8 +121,8 @@ impl IntoResponse for Failure {
 type Answer<T> = Result<Json<T>, Failure>;
 
 /// Lets the request pass, or says why not.
-fn ask(port: &Port, who: &Principal, verb: Verb, path: &LogicalPath) -> Result<(), Failure> {
-    let decision = port.decide(who, verb, path);
+fn ask(port: &Port, who: &Principal, verb: Verb) -> Result<(), Failure> {
+    let decision = port.decide(who, verb);
     if decision.allows() { Ok(()) } else { Err(Failure(refused(&decision))) }
 }
 

@@ -20,10 +20,10 @@ pub(super) async fn namespaces(
     let mut namespaces = port.namespaces();
     namespaces.retain(|namespace| {
         let prefix: Result<LogicalPath, _> = namespace.prefix.parse();
-        prefix.is_ok_and(|prefix| port.decide(&who, Verb::Stat, &prefix).allows())
+        prefix.is_ok_and(|prefix| port.may_at(&who, Verb::Stat, &prefix))
     });
     if namespaces.is_empty() {
-        ask(&port, &who, Verb::Stat, &LogicalPath::root())?;
+        ask(&port, &who, Verb::Stat)?;
     }
     Ok(Json(NamespacesAnswer { namespaces }))
 }

@@ -7,7 +7,7 @@ use api::{ProblemDocument, StatusAnswer, TotalsAnswer};
 use axum::extract::State;
 use axum::{Extension, Json};
 use std::sync::Arc;
-use terms::{LogicalPath, Principal, Verb};
+use terms::{Principal, Verb};
 
 /// What the port is doing, what it holds, and how much room it has
 #[utoipa::path(get, path = "/api/v1/status", tag = "port", responses(
@@ -19,7 +19,7 @@ pub(super) async fn status(
     State(port): State<Arc<Port>>,
     Extension(who): Extension<Principal>,
 ) -> Answer<StatusAnswer> {
-    ask(&port, &who, Verb::Stat, &LogicalPath::root())?;
+    ask(&port, &who, Verb::Stat)?;
     port.door.settle_records().await;
     let totals = port.archive.totals().await.map_err(|error| archive_problem("count the files", &error))?;
     let moved = crate::traffic::readings(port.door.traffic());

@@ -11,16 +11,16 @@ use axum::{Extension, Json};
 use http::StatusCode;
 use std::sync::Arc;
 use std::time::SystemTime;
-use terms::{LogicalPath, Principal, Span, TokenId, Verb, VerbSet};
+use terms::{Principal, Span, TokenId, Verb, VerbSet};
 
 /// All tokens, without their secrets
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", responses(
     (status = 200, description = "All tokens", body = TokensAnswer),
     (status = 401, description = "Needs a token", body = ProblemDocument, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow `admin`", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 403, description = "The token does not allow it", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(State(port): State<Arc<Port>>, Extension(who): Extension<Principal>) -> Answer<TokensAnswer> {
-    ask(&port, &who, Verb::Admin, &LogicalPath::root())?;
+    ask(&port, &who, Verb::ListTokens)?;
     let tokens = port.archive.tokens().await.map_err(|error| archive_problem("list the tokens", &error))?;
     Ok(Json(TokensAnswer { tokens: tokens.iter().map(token_answer).collect() }))
 }
@@ -30,14 +30,14 @@ pub(super) async fn list(State(port): State<Arc<Port>>, Extension(who): Extensio
     (status = 201, description = "The token", body = NewTokenAnswer),
     (status = 400, description = "Not a token that can be made", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 401, description = "Needs a token", body = ProblemDocument, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow `admin`", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 403, description = "The token does not allow it", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
     State(port): State<Arc<Port>>,
     Extension(who): Extension<Principal>,
     wanted: Result<Json<NewToken>, JsonRejection>,
 ) -> Result<(StatusCode, Json<NewTokenAnswer>), Failure> {
-    ask(&port, &who, Verb::Admin, &LogicalPath::root())?;
+    ask(&port, &who, Verb::CreateToken)?;
     let Json(wanted) = wanted?;
     let (record, text) = mint(request(wanted)?, SystemTime::now().into())?;
     port.archive.record_token(&record).await.map_err(|error| archive_problem("record the token", &error))?;
@@ -50,7 +50,7 @@ pub(super) async fn create(
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", params(("id" = String, Path, description = "Which")), responses(
     (status = 204, description = "Revoked"),
     (status = 401, description = "Needs a token", body = ProblemDocument, content_type = "application/problem+json"),
-    (status = 403, description = "The token does not allow `admin`", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 403, description = "The token does not allow it", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 404, description = "No such token, or revoked already", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub(super) async fn revoke(
@@ -58,14 +58,14 @@ pub(super) async fn revoke(
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    ask(&port, &who, Verb::Admin, &LogicalPath::root())?;
+    ask(&port, &who, Verb::RevokeToken)?;
     let missing = || not_found(&format!("A token {id} that could be revoked"), "GET /api/v1/tokens lists them.");
     let token: TokenId = id.parse().map_err(|_| missing())?;
     let revoked = port.archive.revoke_token(token, SystemTime::now().into()).await;
     if !revoked.map_err(|error| archive_problem("revoke the token", &error))? {
         return Err(Failure(missing()));
     }
-    port.gate.forget(token);
+    port.gate.local.forget(token);
     tracing::info!("{who} revoked the token {token}");
     Ok(StatusCode::NO_CONTENT)
 }

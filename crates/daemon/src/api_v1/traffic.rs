@@ -6,7 +6,7 @@ use api::{ProblemDocument, TrafficAnswer};
 use axum::extract::State;
 use axum::{Extension, Json};
 use std::sync::Arc;
-use terms::{LogicalPath, Principal, Verb};
+use terms::{Principal, Verb};
 
 /// What moved lately
 #[utoipa::path(get, path = "/api/v1/traffic", tag = "port", responses(
@@ -18,11 +18,11 @@ pub(super) async fn traffic(
     State(port): State<Arc<Port>>,
     Extension(who): Extension<Principal>,
 ) -> Answer<TrafficAnswer> {
-    ask(&port, &who, Verb::Stat, &LogicalPath::root())?;
+    ask(&port, &who, Verb::Stat)?;
     let moved = crate::traffic::readings(port.door.traffic());
     let told = port.who_is_told(&who);
     let mut recent = port.door.traffic().recent();
-    recent.retain(|transfer| port.decide(&who, Verb::List, &transfer.path).allows());
+    recent.retain(|transfer| port.may_at(&who, Verb::List, &transfer.path));
     Ok(Json(TrafficAnswer {
         received_bytes: moved.received_bytes,
         sent_bytes: moved.sent_bytes,

@@ -1,9 +1,13 @@
 //! Every way to say who one is, right and wrong, as one table; then caching, revocation and the limit of failures.
 
+use super::guard::{FAILURE_WINDOW, make_room, source};
 use super::*;
 use crate::testing::World;
+use crate::token;
 use http::HeaderValue;
-use std::time::SystemTime;
+use std::collections::HashMap;
+use std::time::Duration;
+use terms::Retry;
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -15,9 +19,17 @@ fn headers(value: &str) -> HeaderMap {
     headers
 }
 
+/// Asks the gate with these headers, from there, then.
+async fn ask(gate: &Gate, headers: &HeaderMap, from: IpAddr, now: Instant) -> Result<Principal, Problem> {
+    let (method, uri) = (Method::GET, Uri::from_static("/data/x"));
+    let wall = SystemTime::now().into();
+    let presented = Presented { method: &method, uri: &uri, headers, chain: None, from, tls: true, now, wall };
+    gate.who(&presented).await
+}
+
 async fn told(world: &World, value: &str) -> String {
-    match world.port.gate.who(&headers(value), HERE, Instant::now(), SystemTime::now().into()).await {
-        Ok(Principal::Anonymous) => "anonymous".to_owned(),
+    match ask(&world.port.gate, &headers(value), HERE, Instant::now()).await {
+        Ok(who) if who.is_anonymous() => "anonymous".to_owned(),
         Ok(_) => "token".to_owned(),
         Err(problem) => format!("{} {}", problem.status, problem.kind),
     }
@@ -57,7 +69,7 @@ async fn each_form_of_credentials_is_told_apart() {
     }
     let mut twice = headers(&format!("Bearer {good}"));
     twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer x"));
-    let problem = world.port.gate.who(&twice, HERE, Instant::now(), SystemTime::now().into()).await;
+    let problem = ask(&world.port.gate, &twice, HERE, Instant::now()).await;
     assert_eq!(problem.expect_err("two are one too many").kind, "credentials-malformed");
 }
 
@@ -68,11 +80,11 @@ async fn a_revoked_token_is_refused_when_its_record_has_aged() {
     let value = headers(&format!("Bearer {text}"));
     let (now, wall) = (Instant::now(), SystemTime::now().into());
     let gate = &world.port.gate;
-    gate.who(&value, HERE, now, wall).await.expect("good");
+    ask(gate, &value, HERE, now).await.expect("good");
     let id = token::take_apart(&text).expect("a token").0;
     world.port.archive.revoke_token(id, wall).await.expect("revoked");
-    assert!(gate.who(&value, HERE, now + REVOCATION_DELAY / 2, wall).await.is_ok(), "the cache may answer for so long");
-    let late = gate.who(&value, HERE, now + REVOCATION_DELAY, wall).await;
+    assert!(ask(gate, &value, HERE, now + REVOCATION_DELAY / 2).await.is_ok(), "the cache may answer for so long");
+    let late = ask(gate, &value, HERE, now + REVOCATION_DELAY).await;
     assert_eq!(late.expect_err("no longer").kind, "token-revoked");
 }
 
@@ -81,18 +93,18 @@ async fn guessing_is_slowed_for_the_guesser_but_not_for_a_token_in_use() {
     let world = World::with(|settings| settings.limits.failed_sign_ins = 3).await;
     let good = headers(&format!("Bearer {}", world.token("read", "/").await));
     let bad = headers(&format!("Bearer {}{}_{}", token::TOKEN_PREFIX, "0".repeat(32), "A".repeat(43)));
-    let (now, wall) = (Instant::now(), SystemTime::now().into());
+    let now = Instant::now();
     let gate = &world.port.gate;
-    gate.who(&good, HERE, now, wall).await.expect("good");
+    ask(gate, &good, HERE, now).await.expect("good");
     for _ in 0..3 {
-        assert_eq!(gate.who(&bad, HERE, now, wall).await.expect_err("unknown").status, 401);
+        assert_eq!(ask(gate, &bad, HERE, now).await.expect_err("unknown").status, 401);
     }
-    let refused = gate.who(&bad, HERE, now, wall).await.expect_err("too many");
+    let refused = ask(gate, &bad, HERE, now).await.expect_err("too many");
     assert_eq!((refused.status, refused.retry), (429, Retry::After(FAILURE_WINDOW)));
-    gate.who(&good, HERE, now, wall).await.expect("still good");
+    ask(gate, &good, HERE, now).await.expect("still good");
     let elsewhere = "192.0.2.1".parse().expect("an address");
-    assert_eq!(gate.who(&bad, elsewhere, now, wall).await.expect_err("unknown").status, 401);
-    assert_eq!(gate.who(&bad, HERE, now + FAILURE_WINDOW, wall).await.expect_err("unknown").status, 401);
+    assert_eq!(ask(gate, &bad, elsewhere, now).await.expect_err("unknown").status, 401);
+    assert_eq!(ask(gate, &bad, HERE, now + FAILURE_WINDOW).await.expect_err("unknown").status, 401);
 }
 
 #[test]

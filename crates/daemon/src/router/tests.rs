@@ -73,7 +73,7 @@ async fn metrics_are_for_this_host_or_for_a_token() {
     let from = |address: &str, token: Option<&str>| {
         let mut request = Request::get("/metrics").body(RequestBody::from(Bytes::new())).expect("a request");
         let address = address.parse().expect("an address");
-        request.extensions_mut().insert(Peer { address, local: address, tls: None });
+        request.extensions_mut().insert(net::Peer { address, local: address, tls: None });
         if let Some(token) = token {
             let value = format!("Bearer {token}").parse().expect("a value");
             request.headers_mut().insert("authorization", value);

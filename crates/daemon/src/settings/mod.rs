@@ -11,6 +11,12 @@ mod reference;
 mod write;
 
 pub use findings::{Finding, Findings};
+pub use list::audit::Audit;
+pub use list::certificates::Certificates;
+pub use list::issuer::Issuer;
+pub use list::macaroons::Macaroons;
+pub use list::rights::{Account, PolicyFiles};
+pub use list::sign_in::SignIn;
 pub use reference::{reference_markdown, sample};
 pub use write::write_sample;
 
@@ -40,6 +46,24 @@ pub struct Settings {
     pub metrics: Metrics,
     /// What is told to the log.
     pub log: Log,
+    /// Rules in Cedar's language.
+    pub policy: PolicyFiles,
+    /// Rules in the short form.
+    pub rules: Vec<policy::Rule>,
+    /// Embargoes in the short form.
+    pub embargoes: Vec<policy::Embargo>,
+    /// Local accounts.
+    pub accounts: Vec<Account>,
+    /// How callers may say who they are.
+    pub sign_in: SignIn,
+    /// Whose signed tokens are taken.
+    pub issuers: Vec<Issuer>,
+    /// Whose certificates are taken.
+    pub certificates: Certificates,
+    /// Tokens that their holders can narrow.
+    pub macaroons: Macaroons,
+    /// The record of who did what.
+    pub audit: Audit,
 }
 
 /// The section `[listen]`.

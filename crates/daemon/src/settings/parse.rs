@@ -2,7 +2,7 @@
 
 use super::findings::{Finding, Findings, nearest, position};
 use super::list::{Absent, Form, SECTIONS, Section, Setting};
-use super::{Engine, Namespace, Settings, list};
+use super::{Engine, Settings, list};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Settings, Findings> {
     }
     // Half-read text gives misleading findings about what is missing, so that only its own errors are told.
     if reader.found.is_empty() {
-        reader.section(&SECTIONS[0], "", document.get_ref());
+        reader.section(SECTIONS[0], "", document.get_ref());
         reader.check();
     }
     reader.finish(text, file)
@@ -52,7 +52,7 @@ impl Reader<'_> {
             let inner = if section.name.is_empty() { name.to_owned() } else { format!("{}.{name}", section.name) };
             if let Some(setting) = section.settings.iter().find(|setting| setting.key == name) {
                 self.setting(setting, place, value);
-            } else if let Some(child) = SECTIONS.iter().find(|section| section.name == inner) {
+            } else if let Some(child) = SECTIONS.iter().copied().find(|section| section.name == inner) {
                 self.child(child, value);
             } else {
                 self.unknown(section, name, &key.span());
@@ -69,21 +69,25 @@ impl Reader<'_> {
     }
 
     fn child(&mut self, section: &'static Section, value: &Spanned<DeValue<'_>>) {
-        match (section.repeated, value.get_ref()) {
-            (false, DeValue::Table(table)) => {
+        match (section.begin, value.get_ref()) {
+            (None, DeValue::Table(table)) => {
                 self.seen.insert(section.name.to_owned(), value.span());
                 self.section(section, section.name, table);
                 self.required(section, section.name, table, &value.span());
             }
-            (true, DeValue::Array(tables)) => {
+            (Some(begin), DeValue::Array(tables)) => {
                 for (at, item) in tables.iter().enumerate() {
                     let DeValue::Table(table) = item.get_ref() else {
                         self.report(&item.span(), format!("'{}' holds a bare value", section.name), header(section));
                         continue;
                     };
                     let place = format!("{}.{at}", section.name);
-                    let namespace = Namespace::unset();
-                    self.settings.namespaces.push(namespace);
+                    begin(&mut self.settings);
+                    for setting in section.settings {
+                        if let Absent::Is(text) = setting.absent {
+                            apply_text(&mut self.settings, setting, text);
+                        }
+                    }
                     self.section(section, &place, table);
                     self.required(section, &place, table, &item.span());
                 }
@@ -97,8 +101,11 @@ impl Reader<'_> {
             if let Absent::Required(example) = setting.absent
                 && !table.iter().any(|(key, _)| key.get_ref() == setting.key)
             {
-                let what =
-                    format!("{} has no '{}'", if section.repeated { "this [[namespace]]" } else { place }, setting.key);
+                let what = format!(
+                    "{} has no '{}'",
+                    if section.begin.is_some() { "this ".to_owned() + &bracketed(section) } else { place.to_owned() },
+                    setting.key
+                );
                 self.report(span, what, format!("add `{} = {example}`", setting.key));
             }
         }
@@ -108,7 +115,7 @@ impl Reader<'_> {
         let here = if section.name.is_empty() { "at the top".to_owned() } else { format!("in {}", bracketed(section)) };
         let keys = section.settings.iter().map(|setting| setting.key);
         let children = SECTIONS.iter().filter_map(|child| child_name(section, child));
-        let elsewhere = SECTIONS.iter().find(|other| other.settings.iter().any(|setting| setting.key == name));
+        let elsewhere = SECTIONS.iter().copied().find(|other| other.settings.iter().any(|setting| setting.key == name));
         let instead = match (nearest(name, keys.chain(children)), elsewhere) {
             (Some(near), _) => format!("write '{near}'"),
             (None, Some(other)) if other.name.is_empty() => {
@@ -194,7 +201,7 @@ fn child_name(section: &Section, child: &Section) -> Option<&'static str> {
 }
 
 pub(super) fn bracketed(section: &Section) -> String {
-    if section.repeated { format!("[[{}]]", section.name) } else { format!("[{}]", section.name) }
+    if section.begin.is_some() { format!("[[{}]]", section.name) } else { format!("[{}]", section.name) }
 }
 
 fn header(section: &Section) -> String {
@@ -254,6 +261,13 @@ fn apply(settings: &mut Settings, setting: &Setting, value: &DeValue<'_>, base: 
             set(settings, text);
         }
         Form::Algorithms(set) => set(settings, algorithms(value)?),
+        Form::Word(_, instead, set) => {
+            let text = text(value)?;
+            set(settings, text).or_else(|why| refuse(format!("cannot be \"{text}\": {why}"), *instead))?;
+        }
+        Form::Words(_, instead, set) => {
+            set(settings, &texts(value)?).or_else(|why| refuse(format!("is wrong: {why}"), *instead))?;
+        }
     }
     Ok(())
 }

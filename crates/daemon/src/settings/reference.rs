@@ -37,7 +37,7 @@ pub fn sample() -> String {
 /// The page `docs/reference/settings.md`.
 pub fn reference_markdown() -> String {
     let mut out = String::from(
-        "# Settings\n\nGenerated from the list in `crates/daemon/src/settings/list.rs`; do not edit. \
+        "# Settings\n\nGenerated from the list in `crates/daemon/src/settings/list/`; do not edit. \
          `portolan init` writes the same as a commented file.\n\n\
          The file is TOML. Sizes, rates and times are texts with units (`\"64 KiB\"`, `\"8 kbit/s\"`, `\"30 s\"`); \
          decimal prefixes are powers of 1,000, `KiB`, `MiB` … of 1,024. An unknown key is an error. \
@@ -106,6 +106,8 @@ fn form(setting: &Setting) -> String {
         Form::Time(least, most, _) => range("time", least, most),
         Form::Choice(words, _) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
         Form::Algorithms(_) => "list of digest algorithms".to_owned(),
+        Form::Word(what, ..) => (*what).to_owned(),
+        Form::Words(what, ..) => format!("list: {what}"),
     }
 }
 

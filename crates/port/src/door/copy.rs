@@ -41,6 +41,7 @@ pub(crate) async fn copy_file(
     if let Some((ours, recorded)) = digests.contradiction(&known) {
         return Err(damaged(from, &recorded.to_string(), &ours.to_string()));
     }
+    let attributes = record.as_ref().map(|record| record.attributes.clone()).unwrap_or_default();
     let media_type = record.and_then(|record| record.media_type);
     if let Some(media_type) = &media_type {
         super::media::remember(writer.staged().file(), to, media_type);
@@ -53,6 +54,7 @@ pub(crate) async fn copy_file(
         digests,
         media_type,
         publisher: who.to_string(),
+        attributes,
         conditions: Conditions { if_none_match: only_new, ..Conditions::default() },
         may_replace: overwrite,
     };

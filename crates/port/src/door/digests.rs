@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::SystemTime;
-use terms::{Algorithm, DigestSet, Problem, Timestamp};
+use terms::{Algorithm, Attributes, DigestSet, Problem, Timestamp};
 
 /// So many files at once are read for their digests: more would only make the disk seek.
 pub(crate) const AT_ONCE: usize = 2;
@@ -63,6 +63,7 @@ fn record_of(place: &Place, before: Option<FileRecord>, metadata: &Metadata, dig
             published: Timestamp::from(SystemTime::now()),
             staged: None,
             publisher: "found in the store".to_owned(),
+            attributes: Attributes::default(),
         },
     }
 }

@@ -27,7 +27,7 @@ impl DataRequest {
         let (parts, body) = request.into_parts();
         let path = logical_path(parts.uri.path())?;
         let trailing_slash = parts.uri.path().ends_with('/');
-        let principal = parts.extensions.get::<Principal>().cloned().unwrap_or(Principal::Anonymous);
+        let principal = parts.extensions.get::<Principal>().cloned().unwrap_or(Principal::anonymous());
         let peer = parts.extensions.get::<Peer>().cloned();
         Ok(Self { path, trailing_slash, principal, peer, parts, body })
     }

@@ -26,7 +26,7 @@ const USUAL_JSON_ENTRIES: usize = 1_000;
 pub async fn respond(door: &Door, data: DataRequest, folder: Metadata) -> Result<Response<Body>, Problem> {
     debug_assert!(folder.is_folder(), "listings are of folders");
     let DataRequest { path, trailing_slash, principal, parts, .. } = data;
-    door.authorise(&principal, Verb::List, &path, None)?;
+    door.authorise(&principal, Verb::List, &path, None).await?;
     let form = Form::of(&parts.headers);
     if form == Form::Page && !trailing_slash && accepts(&parts.headers, "text/html") {
         // Only browsers: they resolve the page's relative links. Programs of this field take a redirect for a failure.
@@ -158,7 +158,7 @@ async fn rows(
     let mut rows: Vec<Row> = Vec::new();
     for entry in entries {
         let Ok(path) = folder.join(&entry.name) else { continue };
-        if door.authorise(who, Verb::Stat, &path, None).is_err() {
+        if !door.probe(who, Verb::Stat, &path).await? {
             continue;
         }
         if rows.len() == ask.limit {

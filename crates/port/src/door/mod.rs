@@ -11,9 +11,11 @@ mod names;
 pub mod problem;
 mod read;
 mod remove;
+mod rights;
 mod settings;
 pub mod traffic;
 mod upload;
+pub mod usage;
 mod write;
 
 pub use facts::{DataRequest, ResponseFacts};
@@ -28,11 +30,11 @@ use crate::store::{Metadata, Space};
 use archive::{Archive, FileRecord};
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use net::{Body, RequestBody};
-use policy::{Ask, Effect, Policy};
+use policy::Rights;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
-use terms::{LogicalPath, Principal, Problem, Verb};
+use terms::{LogicalPath, Principal, Problem};
 use tokio::task::JoinHandle;
 use upload::Uploads;
 
@@ -52,8 +54,9 @@ struct Inner {
     settings: DoorSettings,
     namespaces: Namespaces,
     archive: Archive,
-    policy: Policy,
+    rights: Rights,
     traffic: Arc<Traffic>,
+    usage: usage::Usage,
     area: Arc<Area>,
     archived: Arc<Archived>,
     uploads: Uploads,
@@ -72,7 +75,7 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 impl Door {
     /// Opens stores and staging area, and finishes or undoes what a crash interrupted. Fails when another process holds
     /// the staging area.
-    pub async fn open(settings: DoorSettings, archive: Archive, policy: Policy) -> Result<Self, Problem> {
+    pub async fn open(settings: DoorSettings, archive: Archive, rights: Rights) -> Result<Self, Problem> {
         let namespaces = Namespaces::open(&settings.namespaces)?;
         let area = Arc::new(Area::open(&settings.staging, settings.file_mode)?);
         recover(&area, &archive, &namespaces).await?;
@@ -92,8 +95,9 @@ impl Door {
             settings,
             namespaces,
             archive,
-            policy,
+            rights,
             traffic,
+            usage: usage::Usage::default(),
             area,
             archived: Arc::clone(publisher.archived()),
             uploads: Uploads::default(),
@@ -142,20 +146,9 @@ impl Door {
         response
     }
 
-    /// May this caller do this here? `bytes`: how many it would add or carry, where known.
-    pub fn authorise(
-        &self,
-        who: &Principal,
-        verb: Verb,
-        path: &LogicalPath,
-        bytes: Option<u64>,
-    ) -> Result<(), Problem> {
-        let decision = self.inner.policy.decide(Ask { who, verb, path, bytes });
-        match decision.effect {
-            Effect::Allow => Ok(()),
-            Effect::Authenticate => Err(problem::unauthenticated(verb, path, &decision)),
-            Effect::Refuse => Err(problem::refused(verb, path, &decision)),
-        }
+    /// The rules in force.
+    pub fn rights(&self) -> &Rights {
+        &self.inner.rights
     }
 
     /// The namespaces: where a path is, and what is there.
@@ -176,6 +169,11 @@ impl Door {
     /// What passed through, for metrics and pages.
     pub fn traffic(&self) -> &Traffic {
         &self.inner.traffic
+    }
+
+    /// What each caller moved today.
+    pub fn usage(&self) -> &usage::Usage {
+        &self.inner.usage
     }
 
     /// The locks of WebDAV in force.

@@ -28,19 +28,18 @@ const TRANSFER_STATUS: HeaderName = HeaderName::from_static("x-transfer-status")
 pub(crate) async fn respond(door: &Door, data: DataRequest) -> Result<Response<Body>, Problem> {
     let is_head = data.parts.method == Method::HEAD;
     let (who, path) = (&data.principal, &data.path);
-    let may_read = door.authorise(who, if is_head { Verb::Stat } else { Verb::Read }, path, None);
-    let may_list = door.authorise(who, Verb::List, path, None);
+    let may_read = door.consider(who, if is_head { Verb::Stat } else { Verb::Read }, path, None).await?;
     // Whoever may do neither does not learn what is there.
-    if let (Err(problem), Err(_)) = (&may_read, &may_list) {
-        return Err(problem.clone());
+    if !may_read.allows() && !door.probe(who, Verb::List, path).await? {
+        may_read.settle(door)?;
     }
     let place = match door.namespaces().resolve(path) {
         Ok(place) => place,
-        Err(problem) => return Box::pin(folder(door, data, may_list, problem)).await,
+        Err(problem) => return Box::pin(folder(door, data, problem)).await,
     };
     match place.open().await {
         Ok((file, metadata)) => {
-            may_read?;
+            may_read.settle(door)?;
             // A slash at the end means a folder, and this is none.
             if data.trailing_slash {
                 return Err(problem::not_found(path));
@@ -49,26 +48,18 @@ pub(crate) async fn respond(door: &Door, data: DataRequest) -> Result<Response<B
         }
         Err(error) => {
             let problem = problem::of_io(&error, "open", path);
-            Box::pin(folder(door, data, may_list, problem)).await
+            Box::pin(folder(door, data, problem)).await
         }
     }
 }
 
 /// It cannot be opened as a file: perhaps it is a folder.
-async fn folder(
-    door: &Door,
-    data: DataRequest,
-    may_list: Result<(), Problem>,
-    otherwise: Problem,
-) -> Result<Response<Body>, Problem> {
+async fn folder(door: &Door, data: DataRequest, otherwise: Problem) -> Result<Response<Body>, Problem> {
     if !matches!(otherwise.status, 404 | 405) {
         return Err(otherwise);
     }
     match door.namespaces().stat(&data.path).await {
-        Ok(found) if found.is_folder() => {
-            may_list?;
-            listing::respond(door, data, found).await
-        }
+        Ok(found) if found.is_folder() => listing::respond(door, data, found).await,
         _ => Err(otherwise),
     }
 }

@@ -18,7 +18,7 @@ const MAX_ASKED: usize = 100_000;
 /// nobody would look for them there.
 pub(crate) async fn delete(door: &Door, data: DataRequest) -> Result<Response<Body>, Problem> {
     let path = &data.path;
-    door.authorise(&data.principal, Verb::Delete, path, None)?;
+    door.authorise(&data.principal, Verb::Delete, path, None).await?;
     let place = door.namespaces().resolve(path)?;
     if door.namespaces().holds_mount(path) {
         return Err(holds_mount(path));
@@ -58,7 +58,7 @@ pub(crate) async fn delete(door: &Door, data: DataRequest) -> Result<Response<Bo
 /// May this caller remove everything in this folder? A token's rights hold for a whole tree; what anyone may do can end
 /// at any folder, so that each name must be asked.
 pub(crate) async fn authorise_below(door: &Door, who: &Principal, folder: &LogicalPath) -> Result<(), Problem> {
-    if *who != Principal::Anonymous {
+    if !who.is_anonymous() {
         return Ok(());
     }
     let mut waiting = vec![folder.clone()];
@@ -66,7 +66,7 @@ pub(crate) async fn authorise_below(door: &Door, who: &Principal, folder: &Logic
     while let Some(folder) = waiting.pop() {
         for entry in door.namespaces().list(&folder).await? {
             let Ok(child) = folder.join(&entry.name) else { continue };
-            door.authorise(who, Verb::Delete, &child, None)?;
+            door.authorise(who, Verb::Delete, &child, None).await?;
             asked += 1;
             if asked > MAX_ASKED {
                 return Err(too_many(&folder));

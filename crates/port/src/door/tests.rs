@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use net::{Body, RequestBody};
-use policy::{AnonymousGrant, Policy};
+use policy::{AnonymousGrant, Policy, Rights};
 use std::path::PathBuf;
 use tempfile::TempDir;
 use terms::{Algorithm, LogicalPath, Principal, TokenId, Verb, VerbSet};
@@ -148,9 +148,9 @@ fn settings_in(folder: &TempDir) -> DoorSettings {
 }
 
 /// Anyone may read below `/open`.
-fn policy() -> Policy {
+fn policy() -> Rights {
     let verbs = [Verb::Read, Verb::Stat].into_iter().collect();
-    Policy::new(vec![AnonymousGrant { path: "/open".parse().unwrap(), verbs }])
+    Rights::new(Policy::new(vec![AnonymousGrant { path: "/open".parse().unwrap(), verbs }]), ())
 }
 
 fn operator() -> Principal {
@@ -159,7 +159,7 @@ fn operator() -> Principal {
 
 fn token(name: &str, verbs: VerbSet) -> Principal {
     let id = TokenId(uuid::Uuid::from_u128(name.bytes().fold(0, |sum, byte| sum * 31 + u128::from(byte))));
-    Principal::Token { id, name: name.to_owned(), verbs, path: LogicalPath::root() }
+    Principal::of(terms::Identity::token(id, name, verbs, LogicalPath::root()))
 }
 
 fn noise(length: usize) -> Vec<u8> {
@@ -205,12 +205,12 @@ async fn rights_are_asked_before_anything_is_looked_up() {
     let bench = Bench::new().await;
     std::fs::create_dir(bench.store().join("open")).unwrap();
     bench.put("/data/open/file", "shown").await;
-    let told = bench.ask_as(Principal::Anonymous, "GET", "/data/open/file", &[], "").await;
+    let told = bench.ask_as(Principal::anonymous(), "GET", "/data/open/file", &[], "").await;
     assert_eq!((told.status, &told.body[..]), (StatusCode::OK, &b"shown"[..]));
     for (method, path) in
         [("GET", "/data/x"), ("PUT", "/data/x"), ("PUT", "/data/open/file"), ("DELETE", "/data/open/file")]
     {
-        let told = bench.ask_as(Principal::Anonymous, method, path, &[], "").await;
+        let told = bench.ask_as(Principal::anonymous(), method, path, &[], "").await;
         assert_eq!(told.status, StatusCode::UNAUTHORIZED, "{method} {path}");
         let challenges: Vec<_> = told.headers.get_all("www-authenticate").iter().collect();
         assert_eq!(challenges.len(), 2);

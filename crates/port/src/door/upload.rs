@@ -136,6 +136,7 @@ pub(crate) async fn create(door: &Door, data: DataRequest, request: UploadReques
         overwrite: intake.may_replace && !intake.conditions.is_create_only(),
         created: now,
         expires: now.after(door.settings().upload_lifetime),
+        attributes: intake.attributes.clone(),
     };
     let id = record.id;
     door.archive().record_upload(&record).await.map_err(|error| problem::of_archive(&error))?;
@@ -170,7 +171,7 @@ pub(crate) async fn respond(door: &Door, request: Request<RequestBody>) -> Respo
 
 async fn serve(door: &Door, request: Request<RequestBody>) -> Result<Response<Body>, Refused> {
     let (parts, body) = request.into_parts();
-    let who = parts.extensions.get::<Principal>().cloned().unwrap_or(Principal::Anonymous);
+    let who = parts.extensions.get::<Principal>().cloned().unwrap_or(Principal::anonymous());
     let id: UploadId = parts
         .uri
         .path()
@@ -178,7 +179,7 @@ async fn serve(door: &Door, request: Request<RequestBody>) -> Result<Response<Bo
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| no_such_upload(parts.uri.path()))?;
     let upload = find(door, id).await?.ok_or_else(|| no_such_upload(parts.uri.path()))?;
-    check_owner(door, &upload, &who)?;
+    check_owner(door, &upload, &who).await?;
     match parts.method {
         Method::HEAD => Ok(tell(door, &upload).await?),
         Method::PATCH => {
@@ -330,7 +331,7 @@ async fn complete(
 ) -> Result<Response<Body>, Problem> {
     let record = upload.record().clone();
     let place = door.namespaces().resolve(&record.path)?;
-    let may_replace = record.overwrite && door.authorise(who, Verb::Modify, &record.path, None).is_ok();
+    let may_replace = record.overwrite && door.probe(who, Verb::Modify, &record.path).await?;
     let conditions = Conditions { if_none_match: (!record.overwrite).then_some(TagList::Any), ..Conditions::default() };
     let intake = Intake {
         place,
@@ -340,6 +341,7 @@ async fn complete(
         media_type: record.media_type,
         modified: record.modified,
         announced: Some(state.offset),
+        attributes: record.attributes,
     };
     let writer = match slot.take() {
         Some(writer) => writer,
@@ -419,11 +421,11 @@ async fn find(door: &Door, id: UploadId) -> Result<Option<Arc<Upload>>, Problem>
     Ok(record.map(|record| Arc::clone(door.uploads().known().entry(id).or_insert_with(|| Upload::new(record, None)))))
 }
 
-fn check_owner(door: &Door, upload: &Upload, who: &Principal) -> Result<(), Problem> {
-    let record = upload.record();
+async fn check_owner(door: &Door, upload: &Upload, who: &Principal) -> Result<(), Problem> {
+    let record = upload.record().clone();
     if record.principal != who.to_string() {
         return Err(Problem {
-            status: if *who == Principal::Anonymous { 401 } else { 403 },
+            status: if who.is_anonymous() { 401 } else { 403 },
             ..caller(
                 403,
                 "not-your-upload",
@@ -434,9 +436,10 @@ fn check_owner(door: &Door, upload: &Upload, who: &Principal) -> Result<(), Prob
         });
     }
     // Its rights may have been taken away meanwhile.
-    let create = door.authorise(who, Verb::Create, &record.path, record.length_bytes);
-    let modify = door.authorise(who, Verb::Modify, &record.path, record.length_bytes);
-    create.or(modify)
+    if door.probe(who, Verb::Modify, &record.path).await? {
+        return Ok(());
+    }
+    door.authorise(who, Verb::Create, &record.path, record.length_bytes).await
 }
 
 /// Sweeps uploads whose time is over, and gives back what idle ones hold.

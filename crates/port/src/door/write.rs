@@ -16,11 +16,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
-use terms::{DigestSet, LogicalPath, Principal, Problem, Timestamp, Verb};
+use terms::{Attributes, DigestSet, InvalidAttributes, LogicalPath, Principal, Problem, Timestamp, Verb};
 
 /// Asks that the file keep this modification time, in seconds since 1970; of the ownCloud family, sent by rclone and by
 /// our client.
 pub(crate) const OC_MTIME: HeaderName = HeaderName::from_static("x-oc-mtime");
+
+/// Says something of the file to rules and people: a dictionary of strings (RFC 9651 §3.2).
+pub(crate) const ATTRIBUTES: HeaderName = HeaderName::from_static("portolan-attributes");
 
 /// From this length on the free room is asked for before the first byte is taken.
 const ASK_ROOM_FROM_BYTES: u64 = 1024 * 1024;
@@ -34,6 +37,7 @@ pub(crate) struct Intake {
     pub(crate) media_type: Option<String>,
     pub(crate) modified: Option<Timestamp>,
     pub(crate) announced: Option<u64>,
+    pub(crate) attributes: Attributes,
 }
 
 /// Answers PUT.
@@ -66,11 +70,11 @@ pub(crate) async fn put(door: &Door, data: DataRequest) -> Result<Response<Body>
 pub(crate) async fn prepare(door: &Door, data: &DataRequest) -> Result<Intake, Problem> {
     let path = &data.path;
     let announced = content_length(data.headers());
-    let may_create = door.authorise(&data.principal, Verb::Create, path, announced);
-    let may_modify = door.authorise(&data.principal, Verb::Modify, path, announced);
+    let may_create = door.consider(&data.principal, Verb::Create, path, announced).await?;
+    let may_modify = door.consider(&data.principal, Verb::Modify, path, announced).await?;
     // Whoever may do neither does not learn what is there.
-    if let (Err(problem), Err(_)) = (&may_create, &may_modify) {
-        return Err(problem.clone());
+    if !may_modify.allows() && !may_create.allows() {
+        may_create.settle(door)?;
     }
     if data.trailing_slash || path.is_root() {
         return Err(problem::is_folder("write", path));
@@ -82,9 +86,9 @@ pub(crate) async fn prepare(door: &Door, data: &DataRequest) -> Result<Intake, P
     let there = place.stat_if_there().await.map_err(|error| problem::of_io(&error, "write", path))?;
     match &there {
         Some(found) if found.is_folder() => return Err(problem::is_folder("write", path)),
-        Some(_) => may_modify.clone()?,
+        Some(_) => may_modify.settle(door)?,
         None => {
-            may_create?;
+            may_create.settle(door)?;
             check_parent(door, path).await?;
         }
     }
@@ -95,13 +99,29 @@ pub(crate) async fn prepare(door: &Door, data: &DataRequest) -> Result<Intake, P
     check_room(door, path, announced)?;
     Ok(Intake {
         place,
-        may_replace: may_modify.is_ok(),
+        may_replace: may_modify.allows(),
         conditions,
         claimed: digest::claimed(data.headers()).map_err(|error| invalid_claim(path, &error))?,
         media_type: media_type(data.headers()),
         modified: asked_modified(data.headers()),
         announced,
+        attributes: attributes(data.headers()).map_err(|error| invalid_attributes(path, &error))?,
     })
+}
+
+fn attributes(headers: &HeaderMap) -> Result<Attributes, InvalidAttributes> {
+    let texts = headers.get_all(ATTRIBUTES).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    texts.collect::<Vec<_>>().join(", ").parse()
+}
+
+fn invalid_attributes(path: &LogicalPath, error: &InvalidAttributes) -> Problem {
+    caller(
+        400,
+        "bad-attributes",
+        "The attributes cannot be understood",
+        format!("Tried to write {path} with `Portolan-Attributes`: {error}."),
+        "Write them as name=\"value\", name=\"value\".",
+    )
 }
 
 /// Takes the body, verifies it, publishes it.
@@ -175,6 +195,7 @@ pub(crate) async fn publish(
         digests,
         media_type: intake.media_type,
         publisher,
+        attributes: intake.attributes,
         conditions: intake.conditions,
         may_replace: intake.may_replace,
     };

@@ -103,6 +103,7 @@ fn check(job: &Job) -> Result<(bool, FileRecord), Problem> {
         published: Timestamp::from(SystemTime::now()),
         staged: Some(publication.staged.id()),
         publisher: publication.publisher.clone(),
+        attributes: publication.attributes.clone(),
     };
     Ok((there.is_some(), record))
 }

@@ -17,6 +17,9 @@ struct Facts {
     digests: String,
     media_type: Option<String>,
     publisher: String,
+    /// Absent in journals of before they were known.
+    #[serde(default)]
+    attributes: String,
 }
 
 /// One small file: its record and its bytes.
@@ -39,6 +42,7 @@ pub(super) fn write(ready: &Ready, body: &[Bytes], payload: &mut Vec<u8>) {
         digests: record.digests.to_string(),
         media_type: record.media_type.clone(),
         publisher: record.publisher.clone(),
+        attributes: record.attributes.to_string(),
     };
     // Of texts and numbers alone: serde_json has nothing to refuse.
     let facts = serde_json::to_vec(&facts).unwrap_or_default();
@@ -63,6 +67,7 @@ pub(super) fn read(mut payload: Bytes) -> Option<Vec<Entry>> {
             published: facts.published,
             staged: Some(facts.staged),
             publisher: facts.publisher,
+            attributes: facts.attributes.parse().ok()?,
         };
         entries.push(Entry { record, staged: facts.staged, bytes });
     }

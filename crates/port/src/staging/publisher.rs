@@ -21,7 +21,7 @@ use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use terms::{DigestSet, LogicalPath, Problem};
+use terms::{Attributes, DigestSet, LogicalPath, Problem};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -49,6 +49,8 @@ pub struct Publication {
     pub media_type: Option<String>,
     /// Who sent it, in words.
     pub publisher: String,
+    /// What is said of it.
+    pub attributes: Attributes,
     /// The conditions of the request; checked again here, where nothing can come between.
     pub conditions: Conditions,
     /// May it replace a file?
@@ -58,7 +60,9 @@ pub struct Publication {
 impl Publication {
     /// No less than what it takes in the journal.
     pub(super) fn journal_bytes(&self) -> usize {
-        self.body.iter().flatten().map(Bytes::len).sum::<usize>() + FACTS_BYTES
+        // Twice, since JSON escapes quotes.
+        let attributes: usize = self.attributes.iter().map(|(name, value)| 2 * (name.len() + value.len() + 6)).sum();
+        self.body.iter().flatten().map(Bytes::len).sum::<usize>() + attributes + FACTS_BYTES
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
 use net::{Body, Drain, Handler, RequestBody, ServeSettings};
-use policy::Policy;
+use policy::{Policy, Rights};
 use std::sync::Mutex;
 use tempfile::TempDir;
 use terms::{LogicalPath, Principal, TokenId, VerbSet};
@@ -79,7 +79,7 @@ impl Server {
         let mut namespace = NamespaceSettings::at_root(folder.path().join("store"));
         namespace.algorithms = vec![Algorithm::Adler32, Algorithm::Crc32c, Algorithm::Sha256];
         let settings = DoorSettings::new(vec![namespace], folder.path().join("staging"));
-        let door = Door::open(settings, archive, Policy::new(vec![])).await.unwrap();
+        let door = Door::open(settings, archive, Rights::new(Policy::new(vec![]), ())).await.unwrap();
         let inner = Arc::new(Inner { door, judge: Mutex::new(Box::new(|_, _| None)), seen: Mutex::default() });
         let listener = net::listen("127.0.0.1:0".parse().unwrap(), 64).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -245,5 +245,5 @@ fn answer(status: u16, headers: &[(&'static str, &str)]) -> Response<Body> {
 
 fn operator() -> Principal {
     let id = TokenId(uuid::Uuid::from_u128(7));
-    Principal::Token { id, name: "operator".to_owned(), verbs: VerbSet::all(), path: LogicalPath::root() }
+    Principal::of(terms::Identity::token(id, "operator", VerbSet::all(), LogicalPath::root()))
 }

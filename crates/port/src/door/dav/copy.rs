@@ -11,7 +11,7 @@ use terms::Verb;
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, .. } = data;
-    door.authorise(&principal, Verb::Read, &path, None)?;
+    door.authorise(&principal, Verb::Read, &path, None).await?;
     let depth = dav::depth(&parts.headers, Depth::Infinity)?;
     if depth == Depth::One {
         return Err(problems::depth("COPY", "0 or infinity").into());

@@ -23,7 +23,7 @@ pub(super) async fn lock(door: &Door, data: DataRequest) -> Result<Response<Body
     let place = door.namespaces().resolve(&path)?;
     let found = place.stat_if_there().await.map_err(|error| problem::of_io(&error, "look up", &path))?;
     let verb = if found.is_some() { Verb::Modify } else { Verb::Create };
-    door.authorise(&principal, verb, &path, None)?;
+    door.authorise(&principal, verb, &path, None).await?;
     let passes = Passes::read(door, &path, &parts.uri, &parts.headers, &principal).await?;
     let _changing = door.locks().changing.lock().await;
     match asked {
@@ -154,7 +154,7 @@ async fn make_empty_file(door: &Door, place: &Place) -> Result<(), Problem> {
 pub(super) async fn unlock(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, .. } = data;
     // Who may look may also try: the token and its holder decide below.
-    door.authorise(&principal, Verb::Stat, &path, None)?;
+    door.authorise(&principal, Verb::Stat, &path, None).await?;
     let token = dav::lock_token(&parts.headers)?;
     let passes = Passes::read(door, &path, &parts.uri, &parts.headers, &principal).await?;
     let _changing = door.locks().changing.lock().await;
@@ -166,7 +166,7 @@ pub(super) async fn unlock(door: &Door, data: DataRequest) -> Result<Response<Bo
             return Err(Refused::Precondition(StatusCode::CONFLICT, precondition));
         }
         // Somebody must be able to clear away what its holder forgot.
-        Err(UnlockRefusal::NotYours) => door.authorise(&principal, Verb::Admin, &path, None)?,
+        Err(UnlockRefusal::NotYours) => door.authorise(&principal, Verb::BreakLock, &path, None).await?,
     }
     door.locks().remove(door.archive(), &[token]).await?;
     Ok(empty(StatusCode::NO_CONTENT))

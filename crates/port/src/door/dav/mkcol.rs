@@ -11,7 +11,7 @@ use terms::{LogicalPath, Verb};
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, body, .. } = data;
-    door.authorise(&principal, Verb::Create, &path, None)?;
+    door.authorise(&principal, Verb::Create, &path, None).await?;
     if has_bytes(body).await {
         return Err(problem::caller(
             415,

@@ -25,7 +25,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, body, .. } = data;
-    door.authorise(&principal, Verb::Stat, &path, None)?;
+    door.authorise(&principal, Verb::Stat, &path, None).await?;
     let depth = dav::depth(&parts.headers, Depth::Infinity)?;
     let ask = dav::propfind(&read_body(body, dav::spec::MAX_ASK_BYTES).await?)?;
     let found = door.namespaces().stat(&path).await?;
@@ -43,7 +43,7 @@ pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Bo
         out.push_str(dav::multistatus_close());
         return Ok(xml(StatusCode::MULTI_STATUS, Body::full(out)));
     }
-    door.authorise(&principal, Verb::List, &path, None)?;
+    door.authorise(&principal, Verb::List, &path, None).await?;
     let entries = door.namespaces().list(&path).await?;
     let mut walk = Walk::begin(door.clone(), scene, path, principal, entries).await?;
     walk.write_folder(&found, &mut out);
@@ -177,7 +177,7 @@ impl Walk {
             };
             // A name that no path of ours can hold, or that this caller may not look at, is left out.
             let Ok(path) = self.folder.join(&entry.name) else { continue };
-            if self.door.authorise(&self.principal, Verb::Stat, &path, None).is_err() {
+            if !self.door.probe(&self.principal, Verb::Stat, &path).await? {
                 continue;
             }
             let record = self.records.take(&self.door, &path, &entry).await?;

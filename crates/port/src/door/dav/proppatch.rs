@@ -13,7 +13,7 @@ use terms::{LogicalPath, Verb};
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, body, .. } = data;
-    door.authorise(&principal, Verb::Modify, &path, None)?;
+    door.authorise(&principal, Verb::Modify, &path, None).await?;
     let steps = dav::propertyupdate(&read_body(body, dav::spec::MAX_PATCH_BYTES).await?)?;
     let passes = Passes::read(door, &path, &parts.uri, &parts.headers, &principal).await?;
     let _names = door.hold_names().await;

@@ -81,7 +81,7 @@ async fn rename(door: &Door, errand: &Errand) -> Result<Renamed, Refused> {
 /// Each file goes from the source only when its copy is durable.
 async fn copy_and_remove(door: &Door, errand: &Errand) -> Result<Response<Body>, Refused> {
     let (from, to, who) = (&errand.from, &errand.to, &errand.who);
-    door.authorise(who, Verb::Read, &from.path, None)?;
+    door.authorise(who, Verb::Read, &from.path, None).await?;
     errand.passes.check(door, &from.path, Touch::Tree)?;
     errand.check_destination(door)?;
     {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use net::RequestBody;
-use policy::{AnonymousGrant, Policy};
+use policy::{AnonymousGrant, Policy, Rights};
 use std::path::PathBuf;
 use tempfile::TempDir;
 use terms::{Algorithm, LogicalPath, Principal, TokenId, Verb, VerbSet};
@@ -119,7 +119,7 @@ async fn open(folder: &TempDir) -> Door {
     let grant = |path: &str, verbs| AnonymousGrant { path: path.parse().unwrap(), verbs };
     let grants = vec![grant("/open", VerbSet::all()), grant("/open/shut", VerbSet::default())];
     for _ in 0..500 {
-        match Door::open(settings.clone(), archive.clone(), Policy::new(grants.clone())).await {
+        match Door::open(settings.clone(), archive.clone(), Rights::new(Policy::new(grants.clone()), ())).await {
             // Its lock ends when the last task of the door before has ended: soon, not at once.
             Err(problem) if problem.kind == "staging-in-use" => {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -136,7 +136,7 @@ pub(in crate::door) fn someone(name: &str) -> Principal {
 
 fn only(name: &str, verbs: VerbSet) -> Principal {
     let id = TokenId(uuid::Uuid::from_u128(name.bytes().fold(0, |sum, byte| sum * 31 + u128::from(byte))));
-    Principal::Token { id, name: name.to_owned(), verbs, path: LogicalPath::root() }
+    Principal::of(terms::Identity::token(id, &name.to_owned(), verbs, LogicalPath::root()))
 }
 
 /// Every verb asks for rights before it tells anything: the same answer whether something is there or not.
@@ -153,13 +153,13 @@ async fn without_rights_nothing_is_told() {
                 // Whoever may read may know that there is nothing to copy.
                 let expected = if (method, path) == ("COPY", "/data/nothing") { 404 } else { 403 };
                 assert_eq!(told.status, expected, "{method} {path} {destination}");
-                let told = house.ask_as(Principal::Anonymous, method, path, headers, "").await;
+                let told = house.ask_as(Principal::anonymous(), method, path, headers, "").await;
                 assert_eq!(told.status, 401, "{method} {path} {destination}");
             }
         }
     }
     for path in ["/data/there", "/data/nothing"] {
-        let told = house.ask_as(Principal::Anonymous, "PROPFIND", path, &[("depth", "0")], "").await;
+        let told = house.ask_as(Principal::anonymous(), "PROPFIND", path, &[("depth", "0")], "").await;
         assert_eq!(told.status, 401);
     }
 }
@@ -174,7 +174,7 @@ async fn a_closed_place_inside_an_open_one_stays_closed() {
     house.put("/data/open/a", "1").await;
     house.put("/data/open/shut/b", "2").await;
     let as_anyone = |method: &'static str, path: &'static str, headers: &'static [(&str, &str)]| {
-        house.ask_as(Principal::Anonymous, method, path, headers, "")
+        house.ask_as(Principal::anonymous(), method, path, headers, "")
     };
     let told = as_anyone("PROPFIND", "/data/open/", &[("depth", "1")]).await;
     assert!(told.text().contains("/data/open/a") && !told.text().contains("shut"), "{}", told.text());

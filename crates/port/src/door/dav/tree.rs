@@ -86,7 +86,7 @@ impl Errand {
             authorise_removal(door, &self.who, &self.to.path).await?;
         }
         let verb = if self.there.is_some() && !self.must_clear() { Verb::Modify } else { Verb::Create };
-        door.authorise(&self.who, verb, &self.to.path, Some(self.source.size_bytes))
+        door.authorise(&self.who, verb, &self.to.path, Some(self.source.size_bytes)).await
     }
 
     /// Removes what is at the destination, where that is needed. The caller holds the names. A lock on the destination
@@ -117,7 +117,7 @@ pub(super) async fn remove_tree(place: &Place) -> Result<(), Problem> {
 
 /// May this caller remove this with all in it?
 pub(super) async fn authorise_removal(door: &Door, who: &Principal, path: &LogicalPath) -> Result<(), Problem> {
-    door.authorise(who, Verb::Delete, path, None)?;
+    door.authorise(who, Verb::Delete, path, None).await?;
     let is_folder = door.namespaces().stat(path).await?.is_folder();
     if is_folder { remove::authorise_below(door, who, path).await } else { Ok(()) }
 }
@@ -218,8 +218,8 @@ async fn carry_file(
     who: &Principal,
     afterwards: Afterwards,
 ) -> Result<(), Problem> {
-    door.authorise(who, Verb::Read, from, None)?;
-    door.authorise(who, Verb::Create, to, None)?;
+    door.authorise(who, Verb::Read, from, None).await?;
+    door.authorise(who, Verb::Create, to, None).await?;
     let before = door.namespaces().stat(from).await?;
     copy_file(door, from, to, false, who).await?;
     if afterwards == Afterwards::Remove { remove_carried(door, from, &before).await } else { Ok(()) }
@@ -258,7 +258,7 @@ async fn list(
     who: &Principal,
     failures: &mut Vec<Failure>,
 ) -> Result<Pairs, Problem> {
-    door.authorise(who, Verb::List, from, None)?;
+    door.authorise(who, Verb::List, from, None).await?;
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     for entry in door.namespaces().list(from).await? {
         let is_file = entry.metadata.is_file();
@@ -286,7 +286,7 @@ pub(super) fn multistatus(failures: &[Failure]) -> Refused {
 }
 
 async fn make_folder(door: &Door, path: &LogicalPath, who: &Principal) -> Result<(), Problem> {
-    door.authorise(who, Verb::Create, path, None)?;
+    door.authorise(who, Verb::Create, path, None).await?;
     let _names = door.hold_names().await;
     super::mkcol::make_folder(door, path).await.map_err(Refused::into_problem)
 }

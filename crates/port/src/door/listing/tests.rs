@@ -100,10 +100,10 @@ async fn pages_lead_to_the_next_one() {
 #[tokio::test]
 async fn a_listing_needs_the_right_to_list() {
     let house = house().await;
-    assert_eq!(house.ask_as(Principal::Anonymous, "GET", "/data/f/", &[], "").await.status, 401);
+    assert_eq!(house.ask_as(Principal::anonymous(), "GET", "/data/f/", &[], "").await.status, 401);
     let verbs = [Verb::Read, Verb::Stat].into_iter().collect();
     let id = TokenId(uuid::Uuid::nil());
-    let reader = Principal::Token { id, name: "reader".into(), verbs, path: LogicalPath::root() };
+    let reader = Principal::of(terms::Identity::token(id, "reader", verbs, LogicalPath::root()));
     assert_eq!(house.ask_as(reader, "GET", "/data/f/", &[], "").await.status, 403);
     assert_eq!(house.ask_as(someone("anna"), "GET", "/data/f/", &[], "").await.status, 200);
 }

@@ -67,7 +67,7 @@ async fn refusals_of_the_draft() {
 async fn only_who_began_may_go_on() {
     let bench = Bench::new().await;
     let address = begin(&bench, "/data/f", &[], b"01".to_vec()).await;
-    for (who, status) in [(token("other", VerbSet::all()), 403), (Principal::Anonymous, 401)] {
+    for (who, status) in [(token("other", VerbSet::all()), 403), (Principal::anonymous(), 401)] {
         for method in ["HEAD", "PATCH", "DELETE"] {
             assert_eq!(bench.ask_as(who.clone(), method, &address, &[], "").await.status.as_u16(), status);
         }

@@ -1,0 +1,123 @@
+//! Local tokens: `ptl_<id>_<secret>`, made by `portolan token create` or by the interface.
+
+use super::guard::{Guard, make_room};
+use super::{Presented, malformed};
+use crate::problems::{archive_problem, unauthenticated};
+use crate::token;
+use archive::{Archive, TokenRecord};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use terms::{Bound, Credential, CredentialForm, Grant, Identity, Kind, Problem, Timestamp, TokenId};
+
+/// A revoked token is refused everywhere at the latest after this long: how old a cached record may be. Long enough that
+/// a busy client costs the database one query in a thousand requests, short enough for an operator in a hurry.
+pub const REVOCATION_DELAY: Duration = Duration::from_secs(5);
+
+/// Records kept in memory, of about 300 bytes each.
+const CACHED_TOKENS: usize = 1024;
+
+/// Narrowed tokens may be narrowed again, so often at most.
+const MAX_ANCESTORS: usize = 8;
+
+/// Knows local tokens.
+pub(crate) struct LocalTokens {
+    archive: Archive,
+    cache: Mutex<HashMap<TokenId, (TokenRecord, Instant)>>,
+}
+
+impl LocalTokens {
+    pub(crate) fn new(archive: Archive) -> Self {
+        Self { archive, cache: Mutex::default() }
+    }
+
+    /// Whose token this is.
+    pub(super) async fn identify(&self, text: &str, guard: &Guard, at: &Presented<'_>) -> Result<Identity, Problem> {
+        let (id, secret) =
+            token::take_apart(text).ok_or_else(|| malformed("the token has not the form ptl_<id>_<secret>"))?;
+        // Only look-ups are limited: whoever shares an address with a guesser goes on with a token in use.
+        let record = self.record(id, at.now, || guard.check(at.from, at.now)).await?;
+        let record = record.filter(|record| token::same(&record.secret_sha256, &secret)).ok_or_else(unknown)?;
+        let mut lineage = vec![record];
+        while let Some(parent) = lineage.last().and_then(|record| record.parent) {
+            let record = self.record(parent, at.now, || Ok(())).await?.filter(|_| lineage.len() < MAX_ANCESTORS);
+            lineage.push(record.ok_or_else(unknown)?);
+        }
+        lineage.iter().try_for_each(|record| still_valid(record, at.wall))?;
+        Ok(identity(&lineage))
+    }
+
+    /// Forgets a record at once, when this very process has revoked it.
+    pub(crate) fn forget(&self, id: TokenId) {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    async fn record(
+        &self,
+        id: TokenId,
+        now: Instant,
+        before_look_up: impl FnOnce() -> Result<(), Problem>,
+    ) -> Result<Option<TokenRecord>, Problem> {
+        let cached = {
+            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let fresh = cache.get(&id).filter(|(_, at)| now.duration_since(*at) < REVOCATION_DELAY);
+            fresh.map(|(record, _)| record.clone())
+        };
+        if cached.is_some() {
+            return Ok(cached);
+        }
+        before_look_up()?;
+        let record = self.archive.token(id).await.map_err(|error| archive_problem("look up the token", &error))?;
+        Ok(record.inspect(|record| self.keep(record, now)))
+    }
+
+    fn keep(&self, record: &TokenRecord, now: Instant) {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        make_room(&mut cache, CACHED_TOKENS, |(_, at)| *at, now, REVOCATION_DELAY);
+        cache.insert(record.id, (record.clone(), now));
+    }
+}
+
+/// A token with those that it was narrowed from: it has the name of the first of them, and the bounds of all.
+fn identity(lineage: &[TokenRecord]) -> Identity {
+    let (own, first) = (&lineage[0], &lineage[lineage.len() - 1]);
+    let bound = |record: &TokenRecord| Bound {
+        by: format!("the token '{}'", record.name),
+        grants: vec![Grant::new(record.verbs, record.path.clone())],
+    };
+    let name = match &first.account {
+        Some(account) => account.clone(),
+        None => format!("token {} ({})", first.name, first.id),
+    };
+    Identity {
+        issuer: Some("local".to_owned()),
+        credential: Credential {
+            form: CredentialForm::LocalToken,
+            id: own.id.to_string(),
+            issued: Some(own.created),
+            expires: own.expires,
+        },
+        bounds: lineage.iter().map(bound).collect(),
+        authorises: first.account.is_none(),
+        ..Identity::new(if first.account.is_some() { Kind::User } else { Kind::Token }, name)
+    }
+}
+
+fn still_valid(record: &TokenRecord, wall: Timestamp) -> Result<(), Problem> {
+    if let Some(at) = record.revoked {
+        return Err(over(record, "token-revoked", "was revoked at", at));
+    }
+    match record.expires.filter(|at| *at <= wall) {
+        Some(at) => Err(over(record, "token-expired", "expired at", at)),
+        None => Ok(()),
+    }
+}
+
+fn unknown() -> Problem {
+    // The same for a wrong id and a wrong secret: ids are no secrets, but nobody needs to learn them here.
+    unauthenticated("token-unknown", "This token is not known here.".to_owned(), "`portolan token create` makes one.")
+}
+
+fn over(record: &TokenRecord, kind: &'static str, how: &str, at: Timestamp) -> Problem {
+    unauthenticated(kind, format!("The token '{}' {how} {at}.", record.name), "`portolan token create` makes another.")
+}

@@ -1,0 +1,51 @@
+//! Networks in the notation of CIDR, as the caveat `ip:` lists them.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// An address and how many of its first bits count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// Is this address in it? IPv4 addresses inside IPv6 count as what they are.
+    pub(super) fn contains(self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => same(own.to_bits().into(), other.to_bits().into(), 32, self.bits),
+            (IpAddr::V6(own), IpAddr::V6(other)) => same(own.to_bits(), other.to_bits(), 128, self.bits),
+            _ => false,
+        }
+    }
+}
+
+/// Are the first of so many bits the same?
+fn same(left: u128, right: u128, width: u8, bits: u8) -> bool {
+    // Shifting all bits away is not defined: nothing is compared then.
+    (left ^ right).checked_shr(u32::from(width - bits)).unwrap_or(0) == 0
+}
+
+impl FromStr for Network {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(drop)?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(width), str::parse).map_err(drop)?;
+        if bits > width {
+            return Err(());
+        }
+        // ::ffff:192.0.2.0/120 is a network of IPv4.
+        let canonical = address.to_canonical();
+        match (address.is_ipv6() && canonical.is_ipv4(), bits) {
+            (true, 96..) => Ok(Self { address: canonical, bits: bits - 96 }),
+            _ => Ok(Self { address, bits }),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Rules at work: what can match is found by the index, Cedar decides, and what it decided is kept for all questions that
+//! look alike.
+//!
+//! Why keeping is sound: the settled part of a rule looks at nothing but the profile of a question (see
+//! [`crate::mentions`]), and Cedar is asked about it with a question made of the profile alone. The key of the cache is
+//! that profile. Everything else is evaluated by Cedar each time, for the few rules whose settled part holds. A policy is
+//! never changed; a new one begins with an empty cache.
+
+use crate::compile::{Compiled, Entry};
+use crate::facts::Facts;
+use crate::index::{CallerFacts, Index};
+use crate::request::{self, Question};
+use crate::{Ask, mentions};
+use cedar_policy::{Authorizer, PolicyId, PolicySet};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The cache has so many parts, each behind its own lock, so that cores seldom wait for one another.
+const SHARDS: usize = 16;
+
+/// A part that holds so many outcomes is emptied. All parts together: 65,536 outcomes of some 300 bytes, 20 MB, and as
+/// much again for each ten conditional rules that apply to the average question.
+const SHARD_OUTCOMES_MAX: usize = 4_096;
+
+/// Of the rules that fit but for a settled condition, so many are remembered to say what would have changed the answer.
+const NEARLY_MAX: usize = 8;
+
+/// What the rules say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// This rule allows it.
+    Allow(u32),
+    /// This rule forbids it.
+    Forbid(u32),
+    /// No rule says anything.
+    Nothing,
+}
+
+/// What is known of all questions with one profile.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The answer, unless a conditional rule says otherwise.
+    pub(crate) settled: Verdict,
+    /// The conditional rules whose settled part holds and that could change it.
+    pub(crate) conditional: Box<[u32]>,
+    /// The same for Cedar.
+    policies: PolicySet,
+    /// What their conditions look at.
+    pub(crate) facts: Facts,
+    /// Rules that fit in verb and place, but whose settled conditions do not hold.
+    pub(crate) nearly: Box<[u32]>,
+}
+
+type Shard = RwLock<HashMap<Box<[u32]>, Arc<Outcome>>>;
+
+/// The rules at work.
+pub(crate) struct Engine {
+    pub(crate) compiled: Compiled,
+    index: Index,
+    authorizer: Authorizer,
+    shards: [Shard; SHARDS],
+    hasher: RandomState,
+}
+
+thread_local! {
+    /// Keys are made here, so that looking one up allocates nothing.
+    static KEY: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Engine {
+    pub(crate) fn new(compiled: Compiled) -> Self {
+        let index = Index::of(&compiled);
+        let shards = std::array::from_fn(|_| Shard::default());
+        Self { compiled, index, authorizer: Authorizer::new(), shards, hasher: RandomState::new() }
+    }
+
+    pub(crate) fn entry(&self, number: u32) -> &Entry {
+        &self.compiled.entries[number as usize]
+    }
+
+    /// What the rules say to this question.
+    pub(crate) fn weigh(&self, ask: &Ask<'_>) -> Verdict {
+        self.with_outcome(ask, |outcome| match outcome {
+            outcome if outcome.conditional.is_empty() => Ok(outcome.settled),
+            outcome => Err(Arc::clone(outcome)),
+        })
+        .unwrap_or_else(|outcome| self.weigh_conditions(ask, &outcome))
+    }
+
+    /// Looks at what is known of questions like this, which is found out now where it is not known.
+    pub(crate) fn with_outcome<T>(&self, ask: &Ask<'_>, look: impl FnOnce(&Arc<Outcome>) -> T) -> T {
+        KEY.with_borrow_mut(|key| {
+            self.compiled.mentions.key(ask, key);
+            let shard = &self.shards[self.hasher.hash_one(&key[..]) as usize % SHARDS];
+            let known = shard.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(outcome) = known.get(&key[..]) {
+                return look(outcome);
+            }
+            drop(known);
+            let outcome = Arc::new(self.find_out(ask));
+            let mut known = shard.write().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= SHARD_OUTCOMES_MAX {
+                known.clear();
+            }
+            known.insert(key[..].into(), Arc::clone(&outcome));
+            drop(known);
+            look(&outcome)
+        })
+    }
+
+    /// What Cedar says of the settled parts of all rules that can match.
+    fn find_out(&self, ask: &Ask<'_>) -> Outcome {
+        let profile = self.compiled.mentions.profile(ask);
+        let caller = CallerFacts { caller: profile.caller, identity: &ask.who.identity };
+        let candidates = self.index.candidates(&self.compiled, ask.verb, ask.path, &caller);
+        let settled = self.policies(&candidates, |entry| entry.settled.clone());
+        let holding = match request::of_profile(&profile) {
+            Some(question) => {
+                let response = self.authorizer.is_authorized(&question.request, &settled, &question.entities);
+                sorted(response.diagnostics().reason())
+            }
+            None => Vec::new(),
+        };
+        self.outcome(&candidates, &holding)
+    }
+
+    fn outcome(&self, candidates: &[u32], holding: &[u32]) -> Outcome {
+        let holds = |number: &&u32| holding.binary_search(*number).is_ok();
+        let find = |forbids: bool| {
+            let certain = |number: &&u32| {
+                let entry = self.entry(**number);
+                entry.forbids == forbids && !entry.is_conditional()
+            };
+            holding.iter().find(certain).copied()
+        };
+        let settled = match (find(true), find(false)) {
+            (Some(rule), _) => Verdict::Forbid(rule),
+            (None, Some(rule)) => Verdict::Allow(rule),
+            (None, None) => Verdict::Nothing,
+        };
+        let could_change = |number: &u32| {
+            let entry = self.entry(*number);
+            entry.is_conditional()
+                && match settled {
+                    Verdict::Forbid(_) => false,
+                    Verdict::Allow(_) => entry.forbids,
+                    Verdict::Nothing => true,
+                }
+        };
+        let conditional: Box<[u32]> = holding.iter().copied().filter(could_change).collect();
+        let nearly = candidates.iter().filter(|number| !holds(number)).take(NEARLY_MAX).copied().collect();
+        let facts = conditional.iter().fold(Facts::default(), |facts, number| facts.union(self.entry(*number).facts));
+        Outcome { settled, policies: self.policies(&conditional, |entry| entry.whole.clone()), conditional, facts, nearly }
+    }
+
+    fn policies(&self, numbers: &[u32], part: impl Fn(&Entry) -> cedar_policy::Policy) -> PolicySet {
+        PolicySet::from_policies(numbers.iter().map(|number| part(self.entry(*number))))
+            .expect("each rule's number is its id, and no number is there twice")
+    }
+
+    fn weigh_conditions(&self, ask: &Ask<'_>, outcome: &Outcome) -> Verdict {
+        let profile = self.compiled.mentions.profile(ask);
+        match request::of_ask(ask, &profile, outcome.facts) {
+            Some(question) => self.weigh_question(&question, outcome),
+            // Facts that Cedar cannot take: nothing is allowed on their account, and every ban holds.
+            None => self.first_ban(&outcome.conditional).unwrap_or(outcome.settled),
+        }
+    }
+
+    fn weigh_question(&self, question: &Question, outcome: &Outcome) -> Verdict {
+        let response = self.authorizer.is_authorized(&question.request, &outcome.policies, &question.entities);
+        // Cedar leaves a rule out that fails (an overflow). A ban that fails holds.
+        let failed: Vec<u32> = sorted(response.diagnostics().errors().map(|error| match error {
+            cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
+        }));
+        let first = sorted(response.diagnostics().reason()).first().copied();
+        match (response.decision(), first) {
+            (cedar_policy::Decision::Deny, Some(rule)) => Verdict::Forbid(rule),
+            (decision, rule) => match (self.first_ban(&failed), decision, rule) {
+                (Some(ban), ..) => ban,
+                (None, cedar_policy::Decision::Allow, Some(rule)) => Verdict::Allow(rule),
+                _ => outcome.settled,
+            },
+        }
+    }
+
+    fn first_ban(&self, numbers: &[u32]) -> Option<Verdict> {
+        numbers.iter().find(|number| self.entry(**number).forbids).map(|number| Verdict::Forbid(*number))
+    }
+
+    /// What of the facts that are not in every question would be looked at.
+    pub(crate) fn wants(&self, ask: &Ask<'_>) -> Facts {
+        self.with_outcome(ask, |outcome| outcome.facts)
+    }
+
+    /// The profile of a question.
+    pub(crate) fn profile<'a>(&'a self, ask: &Ask<'a>) -> mentions::Profile<'a> {
+        self.compiled.mentions.profile(ask)
+    }
+}
+
+/// Rules by their numbers.
+fn sorted<'a>(ids: impl Iterator<Item = &'a PolicyId>) -> Vec<u32> {
+    let mut numbers: Vec<u32> = ids.filter_map(|id| <PolicyId as AsRef<str>>::as_ref(id).parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers
+}
