@@ -187,4 +187,3 @@ fn with_way(grant: Grant) -> Grant {
     let makes = grant.verbs.contains(Verb::Create);
     Grant { way_from: makes.then(LogicalPath::root), ..grant }
 }
-

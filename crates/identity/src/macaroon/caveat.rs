@@ -32,9 +32,7 @@ impl Caveat {
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let unknown = || Refusal::UnknownCaveat(shown(text));
         let (key, value) = text.split_once(':').ok_or_else(unknown)?;
-        let inside = |grants| {
-            Meaning::Inside(Bound { by: format!("the macaroon's caveat '{}'", shown(text)), grants })
-        };
+        let inside = |grants| Meaning::Inside(Bound { by: format!("the macaroon's caveat '{}'", shown(text)), grants });
         let meaning = match key {
             "activity" => activity::activities(value).map(|grant| inside(vec![grant])),
             "path" | "root" => path(value).map(|path| inside(vec![activity::everything(path)])),
@@ -76,9 +74,9 @@ fn path(value: &str) -> Result<LogicalPath, String> {
 }
 
 fn before(value: &str) -> Result<Timestamp, String> {
-    let instant: jiff::Timestamp = value.parse().map_err(|_| {
-        "it is no instant with a time zone as RFC 3339 has it, such as 2026-11-21T22:48:39Z".to_owned()
-    })?;
+    let instant: jiff::Timestamp = value
+        .parse()
+        .map_err(|_| "it is no instant with a time zone as RFC 3339 has it, such as 2026-11-21T22:48:39Z".to_owned())?;
     let nanos = i64::try_from(instant.as_nanosecond());
     nanos.map(Timestamp::from_nanos).map_err(|_| "it is beyond the years that a time here can have".to_owned())
 }

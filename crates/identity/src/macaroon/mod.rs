@@ -49,6 +49,7 @@ mod network;
 mod packet;
 mod refusal;
 mod seal;
+mod validity;
 mod verified;
 
 pub use activity::{Scope, Scopes};
@@ -56,6 +57,7 @@ pub use caveat::Caveat;
 pub use chain::{Fresh, RootKey};
 pub use packet::{Format, MAX_CAVEAT_BYTES, MAX_CAVEATS, MAX_TEXT_BYTES, Macaroon};
 pub use refusal::Refusal;
+pub use validity::validity;
 pub use verified::{Presented, Verified};
 
 #[cfg(test)]

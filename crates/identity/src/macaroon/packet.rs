@@ -54,7 +54,10 @@ pub(super) struct RawCaveat {
 
 impl std::fmt::Debug for Macaroon {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Macaroon").field("location", &self.location).field("caveats", &self.caveats).finish_non_exhaustive()
+        f.debug_struct("Macaroon")
+            .field("location", &self.location)
+            .field("caveats", &self.caveats)
+            .finish_non_exhaustive()
     }
 }
 

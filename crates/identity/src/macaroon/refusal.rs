@@ -29,7 +29,9 @@ pub enum Refusal {
     #[error("the macaroon's signature does not fit its contents")]
     Altered,
     /// What is sealed was written by a version that we do not know.
-    #[error("the macaroon was made by another version of Portolan, which recorded its maker in a way unknown to this one")]
+    #[error(
+        "the macaroon was made by another version of Portolan, which recorded its maker in a way unknown to this one"
+    )]
     OtherVersion,
     /// A caveat that another service must discharge.
     #[error("the macaroon has a caveat that another service must discharge; no such caveats are accepted here")]

@@ -79,14 +79,10 @@ const FORMS: [CredentialForm; 7] = [
 
 pub(super) fn seal(key: &RootKey, location: &str, fresh: Fresh, minter: &Identity, now: Timestamp) -> String {
     let written = write(fresh.id, minter, now);
-    let mut bytes = serde_json::to_vec(&written).unwrap_or_default();
-    let sealed = sealing_key(key).seal_in_place_append_tag(
-        Nonce::assume_unique_for_key(fresh.nonce),
-        Aad::from(location.as_bytes()),
-        &mut bytes,
-    );
-    // It fails for texts of 64 GiB only; and what has no tag is refused when it is opened.
-    debug_assert!(sealed.is_ok());
+    let mut bytes = serde_json::to_vec(&written).expect("texts and numbers have a JSON form");
+    let nonce = Nonce::assume_unique_for_key(fresh.nonce);
+    let sealed = sealing_key(key).seal_in_place_append_tag(nonce, Aad::from(location.as_bytes()), &mut bytes);
+    sealed.expect("only texts of 64 GiB cannot be sealed");
     let whole = [&fresh.nonce[..], &bytes].concat();
     format!("{PREFIX}{}.{}", key.id(), URL_SAFE_NO_PAD.encode(whole))
 }
@@ -101,9 +97,8 @@ pub(super) fn open(key: &RootKey, location: &str, identifier: &[u8]) -> Result<M
     let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(sealed).map_err(|_| Refusal::Altered)?);
     let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN).ok_or(Refusal::Altered)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Refusal::Altered)?;
-    let opened = sealing_key(key)
-        .open_in_place(nonce, Aad::from(location.as_bytes()), sealed)
-        .map_err(|_| Refusal::Altered)?;
+    let opened =
+        sealing_key(key).open_in_place(nonce, Aad::from(location.as_bytes()), sealed).map_err(|_| Refusal::Altered)?;
     let written: Written = serde_json::from_slice(opened).map_err(|_| Refusal::OtherVersion)?;
     read(written).ok_or(Refusal::OtherVersion)
 }

@@ -102,7 +102,8 @@ fn it_does_not_outlive_the_credential_that_it_was_asked_for_with() {
 fn neither_share_nor_administration_passes_through() {
     let mut operator = Identity::new(Kind::Token, "token operator");
     operator.authorises = true;
-    operator.bounds = vec![Bound { by: "the token".into(), grants: vec![Grant::new(terms::VerbSet::all(), "/".parse().unwrap())] }];
+    operator.bounds =
+        vec![Bound { by: "the token".into(), grants: vec![Grant::new(terms::VerbSet::all(), "/".parse().unwrap())] }];
     let identity = used(&mint_for(&operator), 0, "::1").unwrap();
     assert!(identity.authorises && allows(&identity, "delete", "/x"));
     for verb in Verb::ALL.iter().filter(|verb| verb.is_administration() || **verb == Verb::Share) {

@@ -56,10 +56,9 @@ impl Verified {
     /// Who uses it: who asked for it, inside all its caveats; or why it is not accepted now and from there.
     pub fn identify(&self, presented: Presented) -> Result<Identity, Refusal> {
         let mut identity = self.minter.identity.clone();
-        identity.bounds.push(Bound {
-            by: "the macaroon".to_owned(),
-            grants: vec![activity::everything(LogicalPath::root())],
-        });
+        identity
+            .bounds
+            .push(Bound { by: "the macaroon".to_owned(), grants: vec![activity::everything(LogicalPath::root())] });
         for caveat in &self.caveats {
             match &caveat.meaning {
                 Meaning::Inside(bound) => identity.bounds.push(bound.clone()),

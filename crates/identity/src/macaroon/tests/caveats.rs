@@ -44,7 +44,11 @@ fn activities_in_our_verbs() {
 fn what_is_split_over_two_caveats_is_not_put_together() {
     assert_eq!(verbs(&["activity:UPLOAD", "activity:DELETE"]), "stat");
     assert_eq!(verbs(&["activity:UPLOAD,DELETE", "activity:UPLOAD,LIST"]), "stat,create");
-    assert_eq!(verbs(&["activity:DOWNLOAD", "activity:DOWNLOAD,UPLOAD,DELETE,MANAGE,LIST"]), "stat,read", "no widening");
+    assert_eq!(
+        verbs(&["activity:DOWNLOAD", "activity:DOWNLOAD,UPLOAD,DELETE,MANAGE,LIST"]),
+        "stat,read",
+        "no widening"
+    );
     assert_eq!(verbs(&["verbs:read", "activity:DOWNLOAD"]), "read");
 }
 
@@ -217,4 +221,15 @@ fn what_is_not_understood_refuses_the_whole() {
     let long = format!("colour:{}\n", "é".repeat(500));
     let told = used(&with(&[&long]), 0, "::1").unwrap_err().to_string();
     assert!(told.contains("colour:é") && told.contains('…') && told.len() < 500, "{told}");
+}
+
+#[test]
+fn validity_is_a_duration_of_iso_8601() {
+    let seconds = |text: &str| validity(text).map(|span| span.as_secs());
+    assert_eq!(seconds("PT60M"), Some(3_600));
+    assert_eq!(seconds("PT1H30M"), Some(5_400));
+    assert_eq!(seconds("P1DT1S"), Some(86_401));
+    for bad in ["", "60", "1 hour", "PT", "PT0S", "-PT1H", "PT-1H", "P1M", "P1Y", "PT99999999999999999999H"] {
+        assert_eq!(seconds(bad), None, "{bad}");
+    }
 }
