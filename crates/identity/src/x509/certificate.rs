@@ -143,7 +143,18 @@ impl Certificate {
         let scheme = Scheme::parse(Reader::new(algorithm.content))?;
         let der = der.to_owned();
         Ok(Self {
-            der, signed, scheme, signature, serial, issuer, subject, not_before, not_after, key, is_version_1, extensions,
+            der,
+            signed,
+            scheme,
+            signature,
+            serial,
+            issuer,
+            subject,
+            not_before,
+            not_after,
+            key,
+            is_version_1,
+            extensions,
         })
     }
 

@@ -58,9 +58,9 @@ pub struct Judged {
 pub fn judge(chain: &[Vec<u8>], store: &TrustStore, now: Timestamp) -> Result<Judged, Refusal> {
     let chain = read(chain)?;
     let descent = proxy::descend(&chain, now.seconds())?;
-    path::check_use(descent.user)?;
     let mut notes = BTreeSet::new();
     let authorities = path::Search::new(&chain, store, now.seconds()).climb_from(descent.user, &mut notes)?;
+    path::check_use(descent.user)?;
     let groups = match descent.attributes {
         // An independent proxy holds nothing of its issuer's (RFC 3820, section 3.8.2), so not its groups either.
         Some(holder) if !descent.is_independent() => voms::groups(holder, descent.user, store, now.seconds()),
@@ -87,8 +87,7 @@ pub fn judge(chain: &[Vec<u8>], store: &TrustStore, now: Timestamp) -> Result<Ju
 
 /// SHA-256 of the end entity's certificate, which stays the same over all its proxies; and whether one was limited.
 fn credential_id(descent: &proxy::Descent<'_>) -> String {
-    let print: String =
-        digest(&SHA256, &descent.user.der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let print: String = digest(&SHA256, &descent.user.der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     if descent.limited { format!("sha256:{print} (limited proxy)") } else { format!("sha256:{print}") }
 }
 

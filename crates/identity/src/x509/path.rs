@@ -67,7 +67,9 @@ impl<'a> Search<'a> {
                 Err(refusal) if worst.is_of_another_key() && !matches!(refusal, Refusal::UnknownAuthority { .. }) => {
                     worst = refusal;
                 }
-                Err(refusal @ Refusal::UnknownAuthority { .. }) if matches!(worst, Refusal::UnknownAuthority { .. }) => {
+                Err(refusal @ Refusal::UnknownAuthority { .. })
+                    if matches!(worst, Refusal::UnknownAuthority { .. }) =>
+                {
                     worst = refusal;
                 }
                 Err(_) => {}
@@ -102,12 +104,7 @@ impl<'a> Search<'a> {
 }
 
 /// What an authority must be, to vouch for the last of `path`.
-fn check_authority(
-    authority: &Certificate,
-    is_root: bool,
-    path: &[&Certificate],
-    now: i64,
-) -> Result<(), Refusal> {
+fn check_authority(authority: &Certificate, is_root: bool, path: &[&Certificate], now: i64) -> Result<(), Refusal> {
     let names = || {
         let below = path.last().map_or_else(String::new, |below| below.subject.line().to_owned());
         (below, authority.subject.line().to_owned())
@@ -139,8 +136,8 @@ fn check_authority(
 fn may_vouch_for(authority: &Certificate, below: &Certificate) -> bool {
     let Some(constraints) = &authority.extensions.names_below else { return true };
     let email = u32::from(below.subject.has("emailAddress")) << RFC822_NAME;
-    let permitted = constraints.permitted.is_empty()
-        || constraints.permitted.iter().any(|base| below.subject.is_within(base));
+    let permitted =
+        constraints.permitted.is_empty() || constraints.permitted.iter().any(|base| below.subject.is_within(base));
     let excluded = constraints.excluded.iter().any(|base| below.subject.is_within(base));
     permitted && !excluded && constraints.other_kinds & (below.extensions.alternative_names | email) == 0
 }
@@ -182,10 +179,13 @@ fn check_critical(certificate: &Certificate) -> Result<(), Refusal> {
     }
 }
 
-/// May it stand for a client: sign the handshake, and say nothing else of its use?
+/// May it stand for a client: is its key good for it, and does it not say that it is for something else?
 pub(super) fn check_use(certificate: &Certificate) -> Result<(), Refusal> {
     check_critical(certificate)?;
     let subject = || certificate.subject.line().to_owned();
+    if let Some(bits) = certificate.key.wrong_size() {
+        return Err(Refusal::OwnKeySize { subject: subject(), bits });
+    }
     if !certificate.may_sign_messages() {
         return Err(Refusal::Use { subject: subject(), what: "signing in (its key usage lacks digitalSignature)" });
     }

@@ -10,7 +10,9 @@ use terms::Timestamp;
 pub enum Refusal {
     #[error("The chain of certificates is empty.")]
     Empty,
-    #[error("The chain has {certificates} certificates of {bytes} bytes together; at most 16 and 49152 bytes are taken.")]
+    #[error(
+        "The chain has {certificates} certificates of {bytes} bytes together; at most 16 and 49152 bytes are taken."
+    )]
     TooLarge { certificates: usize, bytes: usize },
     #[error("Certificate {position} of the chain cannot be read: {why}.")]
     Malformed { position: usize, why: String },
@@ -18,14 +20,20 @@ pub enum Refusal {
     Expired { subject: String, at: Timestamp },
     #[error("The certificate {subject} is not valid before {at}.")]
     NotYetValid { subject: String, at: Timestamp },
-    #[error("The certificate {subject} names {issuer} as its authority, and no trusted authority of this name is known here.")]
+    #[error(
+        "The certificate {subject} names {issuer} as its authority, and no trusted authority of this name is known here."
+    )]
     UnknownAuthority { subject: String, issuer: String },
-    #[error("The certificate {subject} was not signed by {issuer}, which it names as its issuer: it was changed, or another key of that name signed it.")]
+    #[error(
+        "The certificate {subject} was not signed by {issuer}, which it names as its issuer: it was changed, or another key of that name signed it."
+    )]
     BadSignature { subject: String, issuer: String },
     #[error("The certificate {subject} is signed with {hash}, which can be forged and is not accepted.")]
     WeakSignature { subject: String, hash: &'static str },
     #[error("The certificate {subject} is signed by an RSA key of {bits} bits; 2048 to 8192 are accepted.")]
     KeySize { subject: String, bits: usize },
+    #[error("The certificate {subject} has an RSA key of {bits} bits; 2048 to 8192 are accepted.")]
+    OwnKeySize { subject: String, bits: usize },
     #[error("The certificate {subject} is signed in a way that is not known here ({name}).")]
     UnsupportedSignature { subject: String, name: String },
     #[error("{issuer} signed the certificate {subject}, but is not a certificate authority.")]
@@ -58,7 +66,9 @@ pub enum Refusal {
     ProxyNotCritical { subject: String },
     #[error("The proxy {subject} restricts itself by a policy that is not known here ({language}).")]
     ProxyLanguage { subject: String, language: String },
-    #[error("The proxy {subject} is not named as its issuer {issuer} and one common name more (RFC 3820, section 3.4).")]
+    #[error(
+        "The proxy {subject} is not named as its issuer {issuer} and one common name more (RFC 3820, section 3.4)."
+    )]
     ProxyName { subject: String, issuer: String },
     #[error("The proxy {subject} claims to be a certificate authority.")]
     ProxyAuthority { subject: String },
@@ -88,6 +98,7 @@ impl Refusal {
             Self::ProxyDepth { .. } | Self::ProxyLanguage { .. } | Self::ProxyWithoutIssuer { .. } => {
                 "Make a new proxy from the certificate itself, and send the whole chain."
             }
+            Self::OwnKeySize { .. } => "Make the proxy or certificate anew with a key of 2048 bits ('-bits 2048').",
             Self::Revoked { .. } | Self::WeakSignature { .. } | Self::KeySize { .. } => {
                 "Ask your certificate authority for a new certificate."
             }

@@ -91,7 +91,8 @@ fn unknown_critical(extensions: &[u8]) -> Result<Option<String>, Malformed> {
     let mut found = None;
     each_extension(extensions, |oid, critical, _| {
         if critical {
-            found.get_or_insert_with(|| format!("it has a critical extension that is not known here ({})", dotted(oid)));
+            found
+                .get_or_insert_with(|| format!("it has a critical extension that is not known here ({})", dotted(oid)));
         }
         Ok(())
     })?;
@@ -108,7 +109,9 @@ impl RevocationList {
         let (from, to) = (Timestamp::from_seconds(self.from), self.to.map(Timestamp::from_seconds));
         match in_time(self.from, self.to.unwrap_or(i64::MAX), now) {
             Ok(()) => None,
-            Err(super::path::Untimely::TooEarly) => Some(format!("the revocation list {file} is not valid before {from}")),
+            Err(super::path::Untimely::TooEarly) => {
+                Some(format!("the revocation list {file} is not valid before {from}"))
+            }
             Err(super::path::Untimely::TooLate) => {
                 let end = to.map_or_else(String::new, |to| to.to_string());
                 Some(format!("the revocation list {file} ended on {end}"))
@@ -147,4 +150,3 @@ pub(super) fn check(
     };
     Err(Refusal::RevocationUnknown { subject, issuer, why })
 }
-

@@ -148,6 +148,14 @@ impl PublicKey {
         Ok(Self { kind, bits })
     }
 
+    /// The size of an RSA key that is too small or too large.
+    pub(super) fn wrong_size(&self) -> Option<usize> {
+        match self.kind {
+            KeyKind::Rsa(bits) if !RSA_BITS.contains(&bits) => Some(bits),
+            _ => None,
+        }
+    }
+
     /// Is this this key's signature of that message?
     pub(super) fn verify(&self, scheme: &Scheme, message: &[u8], signature: &[u8]) -> Result<(), Fault> {
         let algorithm = self.algorithm(scheme)?;
@@ -155,9 +163,7 @@ impl PublicKey {
     }
 
     fn algorithm(&self, scheme: &Scheme) -> Result<&'static dyn VerificationAlgorithm, Fault> {
-        if let KeyKind::Rsa(bits) = self.kind
-            && !RSA_BITS.contains(&bits)
-        {
+        if let Some(bits) = self.wrong_size() {
             return Err(Fault::KeySize(bits));
         }
         match (scheme, &self.kind) {

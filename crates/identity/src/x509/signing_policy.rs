@@ -55,9 +55,7 @@ impl SigningPolicies {
         match self.by_authority.get(issuer.line()) {
             None if self.required => Err(Refusal::SigningPolicyMissing { issuer: authority() }),
             None => Ok(()),
-            Some(Rule::Unusable(why)) => {
-                Err(Refusal::SigningPolicyUnusable { issuer: authority(), why: why.clone() })
-            }
+            Some(Rule::Unusable(why)) => Err(Refusal::SigningPolicyUnusable { issuer: authority(), why: why.clone() }),
             Some(Rule::Names(patterns)) if patterns.iter().any(|pattern| matches(pattern, subject.line())) => Ok(()),
             Some(Rule::Names(_)) => {
                 Err(Refusal::SigningPolicy { subject: subject.line().to_owned(), issuer: authority() })

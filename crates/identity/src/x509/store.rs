@@ -164,7 +164,10 @@ impl TrustStore {
         let mut stems: HashMap<String, Vec<Name>> = HashMap::new();
         for file in files {
             let read = blocks(&file.bytes, "CERTIFICATE").and_then(|blocks| {
-                blocks.iter().map(|der| Certificate::parse(der).map_err(|why| why.to_string())).collect::<Result<Vec<_>, _>>()
+                blocks
+                    .iter()
+                    .map(|der| Certificate::parse(der).map_err(|why| why.to_string()))
+                    .collect::<Result<Vec<_>, _>>()
             });
             let found = match read {
                 Ok(found) => found,
@@ -253,7 +256,6 @@ impl TrustStore {
     }
 }
 
-
 /// What comes before the last dot.
 fn stem(name: &str) -> String {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
@@ -261,8 +263,8 @@ fn stem(name: &str) -> String {
 
 /// The DER blocks of a file in PEM (RFC 7468; other text around them is common) with this label, or the file itself.
 fn blocks(bytes: &[u8], label: &str) -> Result<Vec<Vec<u8>>, String> {
-    // A sequence with a length of several bytes: no text begins so.
-    if bytes.starts_with(&[0x30, 0x82]) || bytes.starts_with(&[0x30, 0x83]) {
+    // A sequence whose length takes several bytes: no text begins so.
+    if bytes.first() == Some(&0x30) && bytes.get(1).is_some_and(|length| length & 0x80 != 0) {
         return Ok(vec![bytes.to_owned()]);
     }
     let text = String::from_utf8_lossy(bytes);

@@ -17,11 +17,15 @@ impl Lsc {
     pub(crate) fn parse_all(bytes: &[u8]) -> Result<Vec<Self>, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "it is not text".to_owned())?;
         let mut chains = vec![Vec::new()];
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).take(NAMES_MAX) {
+        for line in
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).take(NAMES_MAX)
+        {
             match (line.starts_with('/'), line.contains(NEXT_CHAIN)) {
                 (_, true) => chains.push(Vec::new()),
                 (true, false) => chains.last_mut().into_iter().for_each(|chain| chain.push(modern(line))),
-                (false, false) => return Err(format!("'{}' is not a name like /DC=org/CN=host", line.escape_default())),
+                (false, false) => {
+                    return Err(format!("'{}' is not a name like /DC=org/CN=host", line.escape_default()));
+                }
             }
         }
         chains.retain(|chain| !chain.is_empty());
