@@ -4,6 +4,7 @@
 
 mod api_v1;
 mod auth;
+mod delegation;
 mod first_start;
 #[cfg(test)]
 mod golden;

@@ -4,7 +4,7 @@ use crate::auth::Presented;
 use crate::problems::{draining, not_found, panicked, refused, unauthenticated, wrong_method};
 use crate::running::Port;
 use crate::settings::MetricsAccess;
-use crate::{metrics, pages};
+use crate::{delegation, metrics, pages};
 use futures_util::FutureExt as _;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -45,6 +45,10 @@ enum Place {
     Api,
     Front,
     SignIn,
+    /// The token endpoint of OAuth.
+    Token,
+    /// What says where that is.
+    Discovery,
     Metrics,
     /// `OPTIONS *`
     Server,
@@ -78,10 +82,17 @@ impl Router {
         };
         request.extensions_mut().insert(who.clone());
         match place {
+            Place::Data if request.method() == Method::POST => {
+                let answer = Box::pin(delegation::macaroon_request(&self.port, request, &who)).await;
+                answer.unwrap_or_else(|problem| problem_response(&problem, facts))
+            }
             Place::Data => self.port.door.handle(request).await,
             // Boxed: what is rare does not make every request larger.
             Place::Upload => Box::pin(self.port.door.handle_upload(request)).await,
             Place::Api => Box::pin(self.api(request, facts)).await,
+            Place::Token if request.method() == Method::POST => {
+                Box::pin(delegation::oauth_token(&self.port, request, &who)).await
+            }
             _ => {
                 let answer = Box::pin(self.own(place, &request, &who, from)).await;
                 answer.unwrap_or_else(|problem| problem_response(&problem, facts))
@@ -110,9 +121,13 @@ impl Router {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(wrong_method(request.method(), path, "GET or HEAD"));
         }
+        if place == Place::Token {
+            return Err(wrong_method(request.method(), path, "POST"));
+        }
         match place {
             Place::Metrics => self.metrics(who, from).await,
             Place::SignIn => sign_in(who),
+            Place::Discovery => delegation::oauth_discovery(&self.port, request, who),
             _ => pages::front(&self.port, who).await,
         }
     }
@@ -225,6 +240,8 @@ fn place(request: &mut Request<RequestBody>) -> Place {
         "/metrics" => Place::Metrics,
         "/" => Place::Front,
         "/sign-in" => Place::SignIn,
+        delegation::TOKEN_PATH => Place::Token,
+        path if delegation::is_discovery(path) => Place::Discovery,
         path if below(path, port::door::DATA_PREFIX) => Place::Data,
         path if below(path, "/api/v1/uploads") => Place::Upload,
         path if below(path, "/api") => Place::Api,

@@ -38,13 +38,25 @@ impl LocalTokens {
         // Only look-ups are limited: whoever shares an address with a guesser goes on with a token in use.
         let record = self.record(id, at.now, || guard.check(at.from, at.now)).await?;
         let record = record.filter(|record| token::same(&record.secret_sha256, &secret)).ok_or_else(unknown)?;
+        Ok(identity(&self.lineage(record, at).await?))
+    }
+
+    /// Is the token of this id still good? Asked for what was made with it.
+    pub(super) async fn check(&self, id: &str, at: &Presented<'_>) -> Result<(), Problem> {
+        let id: TokenId = id.parse().map_err(|_| unknown())?;
+        let record = self.record(id, at.now, || Ok(())).await?.ok_or_else(unknown)?;
+        self.lineage(record, at).await.map(drop)
+    }
+
+    /// A token with those that it was narrowed from, all of them still good.
+    async fn lineage(&self, record: TokenRecord, at: &Presented<'_>) -> Result<Vec<TokenRecord>, Problem> {
         let mut lineage = vec![record];
         while let Some(parent) = lineage.last().and_then(|record| record.parent) {
             let record = self.record(parent, at.now, || Ok(())).await?.filter(|_| lineage.len() < MAX_ANCESTORS);
             lineage.push(record.ok_or_else(unknown)?);
         }
         lineage.iter().try_for_each(|record| still_valid(record, at.wall))?;
-        Ok(identity(&lineage))
+        Ok(lineage)
     }
 
     /// Forgets a record at once, when this very process has revoked it.

@@ -27,6 +27,7 @@ use http::{Extensions, HeaderMap, Method, Uri};
 use issuers::Issuers;
 use local::LocalTokens;
 use macaroons::Macaroons;
+pub(crate) use macaroons::{NotMinted, sentence as refusal_sentence};
 use net::{ClientChain, Peer};
 use sessions::Sessions;
 use std::net::{IpAddr, Ipv4Addr};

@@ -55,15 +55,17 @@ impl Activity {
     }
 
     fn verbs(self) -> VerbSet {
-        use Verb::{Create, Delete, List, Modify, Read, Stage, Stat};
+        use Verb::{Create, Delete, List, Read, Stage, Stat};
         let verbs: &[Verb] = match self {
-            Self::Download | Self::StorageRead => &[Stat, Read],
-            Self::Upload | Self::StorageCreate => &[Stat, Create],
+            Self::Download => &[Stat, Read],
+            Self::Upload => &[Stat, Create],
             Self::Delete => &[Stat, Delete],
             Self::List => &[Stat, List],
-            Self::Stage | Self::StorageStage => &[Stat, Stage],
-            Self::StorageModify => &[Stat, Create, Modify, Delete],
+            Self::Stage => &[Stat, Stage],
             Self::Manage | Self::ReadMetadata | Self::UpdateMetadata => &[Stat],
+            Self::StorageRead | Self::StorageCreate | Self::StorageModify | Self::StorageStage => {
+                return crate::jwt::wlcg_scope_verbs(self.name()).unwrap_or_default();
+            }
         };
         verbs.iter().copied().collect()
     }
@@ -143,17 +145,27 @@ impl Scopes {
         paths.into_iter().map(here).collect()
     }
 
-    /// The caveats that say the same, in the words that other programs know wherever those suffice.
-    pub fn caveats(&self) -> Vec<String> {
-        let first = self.0.first();
-        let plain = first.filter(|first| self.0.iter().all(|other| other.is_activity() && other.path == first.path));
-        match plain {
-            Some(first) => {
-                let names: Vec<_> = self.0.iter().map(|scope| scope.activity.name()).collect();
-                vec![format!("activity:{}", names.join(",")), format!("path:{}", first.path)]
+    /// The nearest folder, or the one file, that all of them are within.
+    pub fn place(&self) -> LogicalPath {
+        let mut paths = self.0.iter().map(|scope| &scope.path);
+        let mut place = paths.next().cloned().unwrap_or_else(LogicalPath::root);
+        for path in paths {
+            while !path.is_within(&place) {
+                place = place.parent().unwrap_or_else(LogicalPath::root);
             }
-            None => vec![format!("scope:{self}")],
         }
+        place
+    }
+
+    /// The caveat that, beside one for the [`place`](Self::place), says the same; in the words that other programs know
+    /// wherever those suffice.
+    pub fn caveat(&self) -> String {
+        let place = self.place();
+        if self.0.iter().all(|scope| scope.is_activity() && scope.path == place) {
+            let names: Vec<_> = self.0.iter().map(|scope| scope.activity.name()).collect();
+            return format!("activity:{}", names.join(","));
+        }
+        format!("scope:{self}")
     }
 }
 

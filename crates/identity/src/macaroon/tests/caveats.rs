@@ -117,10 +117,16 @@ fn scopes_have_a_path_each() {
 
 #[test]
 fn scopes_are_told_in_words_that_others_know_where_those_suffice() {
-    let caveats = |text: &str| Scopes::parse(text).unwrap().caveats();
-    assert_eq!(caveats("LIST:/a%20b DOWNLOAD:/a%20b"), ["activity:DOWNLOAD,LIST", "path:/a b"]);
-    assert_eq!(caveats("LIST:/a UPLOAD:/b"), ["scope:UPLOAD:/b LIST:/a"]);
-    assert_eq!(caveats("storage.read:/a%20b"), ["scope:storage.read:/a%20b"]);
+    let told = |text: &str| {
+        let scopes = Scopes::parse(text).unwrap();
+        (scopes.caveat(), scopes.place().to_string())
+    };
+    let pair = |caveat: &str, place: &str| (caveat.to_owned(), place.to_owned());
+    assert_eq!(told("LIST:/a%20b DOWNLOAD:/a%20b"), pair("activity:DOWNLOAD,LIST", "/a b"));
+    assert_eq!(told("LIST:/a UPLOAD:/b"), pair("scope:UPLOAD:/b LIST:/a", "/"));
+    assert_eq!(told("LIST:/a/b/c UPLOAD:/a/bc"), pair("scope:UPLOAD:/a/bc LIST:/a/b/c", "/a"));
+    assert_eq!(told("LIST:/a/b UPLOAD:/a"), pair("scope:UPLOAD:/a LIST:/a/b", "/a"));
+    assert_eq!(told("storage.read:/a%20b"), pair("scope:storage.read:/a%20b", "/a b"));
     for bad in ["", "LIST", "LIST:", "LIST:a", "EAT:/a", "LIST:/a/../b", "storage.poll:/"] {
         assert!(Scopes::parse(bad).is_err(), "{bad}");
     }
