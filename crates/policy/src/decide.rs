@@ -107,9 +107,7 @@ fn before<'a>(ask: &Ask<'a>) -> Option<Before<'a>> {
     if identity.kind == Kind::Host {
         return Some(Before::Host);
     }
-    let covers = |grant: &Grant| {
-        grant.verbs.contains(ask.verb) && (ask.verb.is_administration() || ask.path.is_within(&grant.path))
-    };
+    let covers = |grant: &Grant| grant.covers(ask.verb, ask.path, ask.folder);
     if let Some(bound) = identity.bounds.iter().find(|bound| !bound.grants.iter().any(covers)) {
         return Some(Before::Bound(bound));
     }

@@ -28,6 +28,13 @@ impl Door {
         self.consider(who, verb, path, bytes).await?.settle(self)
     }
 
+    /// May this caller make a folder here? Some who may not put a file in its place may.
+    pub(crate) async fn authorise_folder(&self, who: &Principal, path: &LogicalPath) -> Result<(), Problem> {
+        let now = SystemTime::now().into();
+        let ask = Ask { folder: true, ..Ask::new(who, Verb::Create, path, now) };
+        self.judge(ask).await?.settle(self)
+    }
+
     /// The same for what is merely looked ahead at: which entries of a folder to show.
     pub async fn probe(&self, who: &Principal, verb: Verb, path: &LogicalPath) -> Result<bool, Problem> {
         Ok(self.consider(who, verb, path, None).await?.allows())
@@ -41,8 +48,14 @@ impl Door {
         path: &'a LogicalPath,
         bytes: Option<u64>,
     ) -> Result<Considered<'a>, Problem> {
+        self.judge(Ask { bytes, ..Ask::new(who, verb, path, SystemTime::now().into()) }).await
+    }
+
+    async fn judge<'a>(&self, ask: Ask<'a>) -> Result<Considered<'a>, Problem> {
         let policy = self.rights().policy();
-        let mut ask = Ask { bytes, ..Ask::new(who, verb, path, SystemTime::now().into()) };
+        let Ask { who, verb, path, bytes, .. } = ask;
+        // What is looked up lives here only, so the question that holds it must not outlive this.
+        let mut ask: Ask<'_> = ask;
         let object;
         if policy.wants_object(&ask) {
             object = self.object(path).await?;

@@ -7,11 +7,11 @@ use crate::door::{DataRequest, Door, problem};
 use http::{Method, Response, StatusCode};
 use net::Body;
 use std::io;
-use terms::{LogicalPath, Verb};
+use terms::LogicalPath;
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, body, .. } = data;
-    door.authorise(&principal, Verb::Create, &path, None).await?;
+    door.authorise_folder(&principal, &path).await?;
     if has_bytes(body).await {
         return Err(problem::caller(
             415,

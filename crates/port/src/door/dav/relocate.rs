@@ -1,20 +1,24 @@
 //! MOVE (RFC 4918 §9.9): one rename where source and destination are on one file system, else copies and a removal.
 
 use super::locks::{self, Touch};
+use super::own_authority;
 use super::problems;
 use super::refused::Refused;
 use super::tree::{self, Afterwards, Errand};
 use crate::door::{DataRequest, Door, problem, remove};
 use http::Response;
+use http::request::Parts;
 use net::Body;
-use port_core::dav::{self, Depth};
+use port_core::dav::{self, Depth, Destination};
 use std::io;
 use std::sync::Arc;
-use terms::Verb;
+use terms::{LogicalPath, Principal, Verb};
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, .. } = data;
-    tree::authorise_removal(door, &principal, &path).await?;
+    if !renames_freely(door, &path, &principal, &parts).await? {
+        tree::authorise_removal(door, &principal, &path).await?;
+    }
     if door.namespaces().holds_mount(&path) {
         return Err(remove::holds_mount(&path).into());
     }
@@ -34,6 +38,20 @@ pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Bo
         return copy_and_remove(door, &errand).await;
     }
     copy_and_remove(door, &errand).await
+}
+
+/// Is it a file that is to be moved to a free name, by somebody who may do just that without the verb `delete`? Should
+/// the name not be free any more when it comes to it, the move ends there.
+async fn renames_freely(door: &Door, path: &LogicalPath, who: &Principal, parts: &Parts) -> Result<bool, Refused> {
+    let headers = &parts.headers;
+    let Destination::Here(to) = dav::destination(headers, own_authority(&parts.uri, headers))? else {
+        return Ok(false);
+    };
+    if !door.rights().policy().may_rename(who, path, &to) {
+        return Ok(false);
+    }
+    let there = tree::look(&door.namespaces().resolve(&to)?).await?;
+    Ok(there.is_none() && door.namespaces().stat(path).await?.is_file())
 }
 
 enum Renamed {

@@ -286,7 +286,7 @@ pub(super) fn multistatus(failures: &[Failure]) -> Refused {
 }
 
 async fn make_folder(door: &Door, path: &LogicalPath, who: &Principal) -> Result<(), Problem> {
-    door.authorise(who, Verb::Create, path, None).await?;
+    door.authorise_folder(who, path).await?;
     let _names = door.hold_names().await;
     super::mkcol::make_folder(door, path).await.map_err(Refused::into_problem)
 }
