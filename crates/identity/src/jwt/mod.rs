@@ -34,5 +34,5 @@ pub fn verify(text: &str, keys: &KeySet, rules: &IssuerRules, now: Timestamp) ->
     if token.issuer() != rules.issuer {
         return Err(Refusal::UnknownIssuer(refusal::shown(token.issuer())));
     }
-    identify(&token.verify(keys)?, rules, now)
+    identify(token.verify(keys)?, rules, now)
 }

@@ -53,10 +53,10 @@ impl<'a> Token<'a> {
     }
 
     /// Checks the signature. What comes out was said by whoever has the keys; when, and for whom, is not checked yet.
-    pub fn verify(self, keys: &KeySet) -> Result<Claims, Refusal> {
+    pub fn verify(&self, keys: &KeySet) -> Result<&Claims, Refusal> {
         let key = keys.choose(self.key_id.as_deref(), self.algorithm)?;
         key.verify(self.algorithm, self.signed.as_bytes(), &self.signature)?;
-        Ok(self.claims)
+        Ok(&self.claims)
     }
 }
 
