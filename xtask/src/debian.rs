@@ -43,10 +43,12 @@ const NEEDS: &[Need] = &[
     need("prometheus", Program("promtool"), "judges /metrics (its server is never started)"),
     need("python3", Program("python3"), "cuts that power, by a call that has no command of its own"),
     need("python3-gfal2-util", Package, "what gfal2's commands are made of"),
+    need("python3-venv", Package, "makes the environment for what comes from PyPI"),
     need("rclone", Program("rclone"), "client of our server, and a server for our client"),
     need("sqlite3", Program("sqlite3"), "checks the database after a kill, independently of our driver"),
     need("wget", Program("wget"), "the everyday downloader, with resume"),
     need("xrootd-plugins", Package, "xrootd's checksums and protocols"),
+    need("xrootd-scitokens-plugins", Package, "xrootd's tokens: whether it believes our issuer as we do"),
     need("xrootd-server", Program("xrootd"), "the grid's storage server, for our client"),
     need("xrootd-server-plugins", Package, "xrootd's HTTP"),
 ];

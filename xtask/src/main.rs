@@ -7,6 +7,7 @@
 mod command;
 mod debian;
 mod demo;
+mod pypi;
 mod rust;
 mod size;
 mod stages;
@@ -19,11 +20,11 @@ use std::process::ExitCode;
 const HELP: &str = "\
 Usage: cargo xtask <COMMAND>
 
-  test           everything: tools from Debian, formatting, lints, documentation, tidy, all tests with the foreign
-                 programs, then the release build, its demonstration and its size
+  test           everything: tools from Debian and PyPI, formatting, lints, documentation, tidy, all tests with the
+                 foreign programs, then the release build, its demonstration and its size
   test --quick   the same without foreign programs, without installing and without the release build
   tidy           the rules that no compiler checks: imports, lengths, bans, links, words
-  install        what the tests need from Debian (as root)
+  install        what the tests need from Debian (as root) and from PyPI (into target/python)
   long           the longer fault suite: the server is killed 200 times under load
   size           size of the release binary and memory of an idle server
 
@@ -38,7 +39,10 @@ fn main() -> ExitCode {
         ["test"] => test(&mut stages, &root),
         ["test", "--quick"] => quick(&mut stages),
         ["tidy"] => one(&mut stages, "tidy", || tidy::check(&root)),
-        ["install"] => one(&mut stages, "tools from Debian", debian::install),
+        ["install"] => {
+            one(&mut stages, "tools from Debian", debian::install);
+            one(&mut stages, "packages from PyPI", || pypi::install(&root));
+        }
         ["long"] => long(&mut stages),
         ["size"] => one(&mut stages, "size of the release", || size::check(&root)),
         [] | ["help" | "-h" | "--help"] => {
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
 /// only what needs a built program waits for the build.
 fn test(stages: &mut Stages, root: &Path) {
     stages.run("tools from Debian", debian::install);
+    stages.run("packages from PyPI", || pypi::install(root));
     source(stages);
     if stages.run("build", rust::build) {
         stages.run_with_closing("tests", || rust::tests(rust::Foreign::With));
