@@ -10,7 +10,7 @@ use cedar_policy::pst::{ResourceConstraint, Template};
 use cedar_policy::{Policy as CedarPolicy, PolicyId, PolicySet, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use terms::{LogicalPath, Verb, VerbSet};
 
 /// More rules than this are refused: each costs some 10 KB of memory, and validating 10,000 of them takes seconds.
@@ -147,7 +147,10 @@ fn read_cedar(index: usize, file: &str, text: &str, read: &mut Vec<Read>, faults
 
 fn check_names(read: &[Read], faults: &mut Vec<PolicyError>) {
     if read.len() > RULES_MAX {
-        faults.push(PolicyError::new("policy", format!("there are {} rules, and at most {RULES_MAX} can be", read.len())));
+        faults.push(PolicyError::new(
+            "policy",
+            format!("there are {} rules, and at most {RULES_MAX} can be", read.len()),
+        ));
     }
     let mut first: HashMap<&str, &str> = HashMap::new();
     for rule in read {
@@ -156,7 +159,10 @@ fn check_names(read: &[Read], faults: &mut Vec<PolicyError>) {
             faults.push(PolicyError::new(&rule.source, "a rule has no name"));
         }
         if name.len() > RULE_NAME_MAX_BYTES || name.chars().any(char::is_control) {
-            let what = format!("the name '{}' is longer than {RULE_NAME_MAX_BYTES} bytes or has control characters", name.escape_debug());
+            let what = format!(
+                "the name '{}' is longer than {RULE_NAME_MAX_BYTES} bytes or has control characters",
+                name.escape_debug()
+            );
             faults.push(PolicyError::new(&rule.source, what));
         }
         if let Some(other) = first.insert(name, &rule.source) {
@@ -177,14 +183,20 @@ fn check_types(read: &[Read], source: &RuleSource, faults: &mut Vec<PolicyError>
         Err(wrong) => return faults.push(PolicyError::new("policy", wrong.to_string())),
     };
     let result = Validator::new(schema::schema().clone()).validate(&set, ValidationMode::Strict);
+    // Cedar tells each fault once for every kind of caller and verb.
+    let mut told = HashSet::new();
     for wrong in result.validation_errors() {
+        if !told.insert((wrong.policy_id(), offset_of(wrong))) {
+            continue;
+        }
         let rule = by_id.get(wrong.policy_id());
         faults.push(fault_of(wrong, rule.map_or("policy", |rule| &rule.source), rule.and_then(|rule| text_of(rule))));
     }
     for warning in result.validation_warnings() {
         if let ValidationWarning::ImpossiblePolicy(wrong) = warning {
             let rule = by_id.get(warning.policy_id());
-            let fault = fault_of(wrong, rule.map_or("policy", |rule| &rule.source), rule.and_then(|rule| text_of(rule)));
+            let fault =
+                fault_of(wrong, rule.map_or("policy", |rule| &rule.source), rule.and_then(|rule| text_of(rule)));
             faults.push(fault.instead("its verbs, places and conditions exclude each other: change one of them"));
         }
     }
@@ -205,7 +217,8 @@ fn check_paths(rule: &Read, text: Option<&str>, faults: &mut Vec<PolicyError>) {
         match id.parse::<LogicalPath>() {
             Ok(path) if path.as_str() == id => {}
             Ok(path) => {
-                let fault = fault(format!("Path::\"{id}\" never matches: paths have no slash at their end and none doubled"));
+                let fault =
+                    fault(format!("Path::\"{id}\" never matches: paths have no slash at their end and none doubled"));
                 faults.push(fault.instead(format!("write Path::\"{path}\"")));
             }
             Err(why) => faults.push(fault(format!("Path::\"{id}\" never matches: {why}"))),
@@ -214,15 +227,18 @@ fn check_paths(rule: &Read, text: Option<&str>, faults: &mut Vec<PolicyError>) {
 }
 
 fn fault_of(wrong: &dyn Diagnostic, file: &str, text: Option<&str>) -> PolicyError {
-    let offset = wrong.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
     let mut fault = PolicyError::new(file, told(wrong));
     if let Some(text) = text {
-        fault = fault.at(text, offset);
+        fault = fault.at(text, offset_of(wrong));
     }
     match wrong.help() {
         Some(help) => fault.instead(help.to_string()),
         None => fault,
     }
+}
+
+fn offset_of(wrong: &dyn Diagnostic) -> Option<usize> {
+    Some(wrong.labels()?.next()?.offset())
 }
 
 /// An error with its causes, in one line.

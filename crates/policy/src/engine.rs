@@ -121,7 +121,8 @@ impl Engine {
                 let response = self.authorizer.is_authorized(&question.request, &settled, &question.entities);
                 sorted(response.diagnostics().reason())
             }
-            None => Vec::new(),
+            // A profile that Cedar cannot take: nothing is allowed, and every ban holds.
+            None => candidates.iter().copied().filter(|number| self.entry(*number).forbids).collect(),
         };
         self.outcome(&candidates, &holding)
     }
@@ -152,7 +153,13 @@ impl Engine {
         let conditional: Box<[u32]> = holding.iter().copied().filter(could_change).collect();
         let nearly = candidates.iter().filter(|number| !holds(number)).take(NEARLY_MAX).copied().collect();
         let facts = conditional.iter().fold(Facts::default(), |facts, number| facts.union(self.entry(*number).facts));
-        Outcome { settled, policies: self.policies(&conditional, |entry| entry.whole.clone()), conditional, facts, nearly }
+        Outcome {
+            settled,
+            policies: self.policies(&conditional, |entry| entry.whole.clone()),
+            conditional,
+            facts,
+            nearly,
+        }
     }
 
     fn policies(&self, numbers: &[u32], part: impl Fn(&Entry) -> cedar_policy::Policy) -> PolicySet {

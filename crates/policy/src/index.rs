@@ -193,4 +193,3 @@ fn entities(expression: &Expr) -> Option<Vec<(&str, &str)>> {
         _ => None,
     }
 }
-

@@ -62,7 +62,8 @@ impl Policy {
     /// Anonymous visitors, and so everybody, may do this; of several grants that cover a path, the longest path decides.
     /// Nothing else is allowed, but what credentials grant by themselves.
     pub fn new(anonymous: Vec<AnonymousGrant>) -> Self {
-        Self::with_anonymous(anonymous, &RuleSource::default()).expect("a grant can be written as a rule, whatever its path")
+        Self::with_anonymous(anonymous, &RuleSource::default())
+            .expect("a grant can be written as a rule, whatever its path")
     }
 
     /// Reads and checks rules. A policy with anything wrong in it never comes into force; all that is wrong is told.

@@ -75,7 +75,9 @@ fn place_uid(place: &Place<'_>) -> EntityUid {
 fn ancestors(place: &Place<'_>) -> std::collections::HashSet<EntityUid> {
     match place {
         Place::Port => [].into(),
-        Place::Path { chain, .. } => chain.iter().map(|path| schema::uid(&PATH, path)).collect(),
+        Place::Path { chain, is_itself, .. } => {
+            chain.iter().skip(usize::from(*is_itself)).map(|path| schema::uid(&PATH, path)).collect()
+        }
     }
 }
 
@@ -101,7 +103,7 @@ fn add_facts(ask: &Ask<'_>, facts: Facts, context: &mut Vec<(String, Value)>) {
         let age = ask.now.since(ask.who.identity.credential.issued?);
         Some(Value::new_duration(format!("{}ms", age.as_nanos().div_ceil(1_000_000))))
     });
-    add(Facts::BYTES, "bytes", &|| ask.bytes.or(ask.object?.size_bytes).map(long));
+    add(Facts::BYTES, "bytes", &|| ask.bytes.or(ask.object.and_then(|object| object.size_bytes)).map(long));
     add(Facts::USED_BYTES, "used_bytes", &|| ask.used_bytes.map(long));
 }
 

@@ -100,7 +100,7 @@ impl Writing {
         if self.allows {
             self.when(format!("{fact} && ({condition})"), need);
         } else {
-            self.when(format!("!({fact}) || ({condition})"), need);
+            self.when(format!("if {fact} then {condition} else true"), need);
         }
     }
 
@@ -164,7 +164,10 @@ impl Writing {
             self.when_known("context has address", &any, Need::public("a request from another network"));
         }
         if let Some(from) = conditions.from {
-            self.when(format!("context.now >= {}", instant_not_before(from)), Need::public(format!("asking after {from}")));
+            self.when(
+                format!("context.now >= {}", instant_not_before(from)),
+                Need::public(format!("asking after {from}")),
+            );
         }
         if let Some(until) = conditions.until {
             let words = format!("asking before {until}");
@@ -225,12 +228,22 @@ fn faults_of(rule: &Rule) -> Vec<PolicyError> {
         faults.push(fault("it names no path".to_owned()).instead("write paths = [\"/\"] for all"));
     }
     if !administration.is_empty() && !rule.paths.is_empty() && !rule.paths.iter().any(LogicalPath::is_root) {
-        let what = format!("{administration} cannot be given for a path: verbs of administration are of the whole port");
+        let what =
+            format!("{administration} cannot be given for a path: verbs of administration are of the whole port");
         faults.push(fault(what).instead("put them into a rule of their own without paths"));
+    }
+    let looks_at_files =
+        !rule.conditions.attributes.is_empty() || rule.subjects.iter().all(|who| *who == Subject::Owner);
+    if !administration.is_empty() && !rule.subjects.is_empty() && looks_at_files {
+        let what = format!("{administration} is asked of the port itself, which has neither owner nor attributes");
+        faults.push(fault(what).instead("put these verbs into a rule of their own"));
     }
     for network in &rule.conditions.networks {
         if let Err(why) = check_network(network) {
-            faults.push(fault(format!("'{network}' is not a network: {why}")).instead("write it like 192.0.2.0/24 or 2001:db8::/32"));
+            faults.push(
+                fault(format!("'{network}' is not a network: {why}"))
+                    .instead("write it like 192.0.2.0/24 or 2001:db8::/32"),
+            );
         }
     }
     if let (Some(from), Some(until)) = (rule.conditions.from, rule.conditions.until)
@@ -268,7 +281,15 @@ pub(crate) fn embargo(embargo: &Embargo) -> Result<Draft, Vec<PolicyError>> {
         return Err(vec![fault("it names no path").instead("write paths = [\"/survey\"]")]);
     }
     if embargo.lasts.is_some_and(|lasts| lasts > EMBARGO_MAX) {
-        return Err(vec![fault("it lasts longer than 200 years").instead("leave out how long: only the attribute embargo-until ends it then")]);
+        return Err(vec![
+            fault("it lasts longer than 200 years")
+                .instead("leave out how long: only the attribute embargo-until ends it then"),
+        ]);
+    }
+    if embargo.readers.contains(&Subject::Everyone) {
+        return Err(vec![
+            fault("everyone is among its readers: it closes nothing").instead("name those who may read before it ends"),
+        ]);
     }
     let mut writing = Writing::new(&embargo.name, false);
     let read = VerbSet::from_iter([Verb::Read]);
@@ -294,14 +315,17 @@ pub(crate) fn embargo(embargo: &Embargo) -> Result<Draft, Vec<PolicyError>> {
 
 /// What anonymous visitors may do, everybody may; the longest path decides.
 pub(crate) fn anonymous(grants: &[AnonymousGrant]) -> Vec<Draft> {
-    let files = |verbs: VerbSet| Verb::ALL.iter().copied().filter(|verb| !verb.is_administration() && verbs.contains(*verb)).collect();
+    let files = |verbs: VerbSet| {
+        Verb::ALL.iter().copied().filter(|verb| !verb.is_administration() && verbs.contains(*verb)).collect()
+    };
     let draft = |grant: &AnonymousGrant| {
         let verbs: VerbSet = files(grant.verbs);
         let mut writing = Writing::new(&format!("anonymous {}", grant.path), true);
         writing.verbs(verbs);
         writing.places(verbs, std::slice::from_ref(&grant.path));
         let inside = grants.iter().map(|other| &other.path);
-        let inside: Vec<_> = inside.filter(|path| **path != grant.path && path.is_within(&grant.path)).cloned().collect();
+        let inside: Vec<_> =
+            inside.filter(|path| **path != grant.path && path.is_within(&grant.path)).cloned().collect();
         if !inside.is_empty() {
             let words = format!("a path outside {}", listed(inside.iter().map(LogicalPath::to_string)));
             writing.unless(within(&inside), Need::private(Part::Path, words));

@@ -1,42 +1,38 @@
-//! The whole first form as one table: who, verb, path, effect.
+//! What the rules mean, and that they are obeyed.
 
 use super::*;
-use terms::{Principal, Timestamp, Verb};
+use terms::{Identity, Kind, LogicalPath, Principal, Timestamp, Verb};
+
+mod first_form;
+mod soundness;
 
 fn path(text: &str) -> LogicalPath {
     text.parse().expect("a valid path")
 }
 
-fn token(verbs: &str, under: &str) -> Principal {
-    let id = "01890000000070008000000000000000".parse().expect("an id");
-    Principal::of(terms::Identity::token(id, "t", verbs.parse().expect("verbs"), path(under)))
+fn user(name: &str) -> Principal {
+    Principal::of(Identity::new(Kind::User, name))
 }
 
-#[test]
-fn every_kind_of_caller_gets_what_it_was_given_and_no_more() {
-    let policy = Policy::new(vec![
-        AnonymousGrant { path: path("/open"), verbs: "list,stat,read".parse().expect("verbs") },
-        AnonymousGrant { path: path("/open/closed"), verbs: VerbSet::default() },
-    ]);
-    use Effect::{Allow, Authenticate, Refuse};
-    let table = [
-        (Principal::anonymous(), Verb::Read, "/open/x", Allow),
-        (Principal::anonymous(), Verb::Create, "/open/x", Authenticate),
-        (Principal::anonymous(), Verb::Reload, "/open", Authenticate),
-        (Principal::anonymous(), Verb::Read, "/opened", Authenticate),
-        (Principal::anonymous(), Verb::Read, "/open/closed/x", Authenticate),
-        (Principal::anonymous(), Verb::Read, "/", Authenticate),
-        (token("read", "/a"), Verb::Read, "/a/x", Allow),
-        (token("read", "/a"), Verb::Create, "/a/x", Refuse),
-        (token("read", "/a"), Verb::Read, "/ab", Refuse),
-        (token("read", "/a"), Verb::Reload, "/a", Refuse),
-        (token("admin", "/a"), Verb::Reload, "/", Allow),
-        (token("admin", "/a"), Verb::Read, "/a", Refuse),
-        (Principal::host(), Verb::Delete, "/", Allow),
-    ];
-    for (who, verb, at, effect) in table {
-        let decision = policy.decide(Ask::new(&who, verb, &path(at), Timestamp::from_seconds(0)));
-        assert_eq!(decision.effect, effect, "{who} {verb} {at}: {}", decision.reason);
-        assert!(!decision.reason.is_empty() && !decision.rule.is_empty());
+/// Somebody in this group.
+fn group(name: &str) -> Principal {
+    Principal::of(Identity { groups: [name.to_owned()].into(), ..Identity::new(Kind::User, "member") })
+}
+
+/// A token that stands for itself.
+fn token(verbs: &str, under: &str) -> Principal {
+    let id = "01890000000070008000000000000000".parse().expect("an id");
+    Principal::of(Identity::token(id, "t", verbs.parse().expect("verbs"), path(under)))
+}
+
+/// A rule that allows this to everyone.
+fn everyone(name: &str, verbs: &str, at: &str) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        effect: RuleEffect::Allow,
+        verbs: verbs.parse().expect("verbs"),
+        paths: vec![path(at)],
+        subjects: vec![Subject::Everyone],
+        conditions: Conditions::default(),
     }
 }
