@@ -15,6 +15,7 @@ mod place;
 mod properties;
 mod samples;
 mod server;
+mod shares;
 mod tokens;
 mod uploads;
 mod versions;
@@ -48,6 +49,8 @@ const BEHAVIOURS: &[Behaviour] = behaviours! {
     locks: come_back_until_removed;
     uploads: come_back_until_removed;
     tokens: come_back_and_are_revoked_once;
+    shares: come_back_and_are_revoked_once are_found_by_creator spend_no_more_than_they_have give_back_what_was_taken
+            that_are_over_are_forgotten;
     opening: twice_finds_the_same newer_is_refused at_the_same_moment closed_fails unreachable_is_told;
     damage: is_told_and_nothing_panics;
     versions: each_opens;

@@ -1,9 +1,13 @@
 //! Records to keep, with values at the ends of their ranges.
 
-use archive::{FileRecord, Identity, LockRecord, Property, PropertyChange, TokenRecord, UploadRecord};
+use archive::{
+    FileRecord, Identity, LockRecord, Property, PropertyChange, SecretRecord, ShareRecord, TokenRecord, UploadRecord,
+    UsageRecord,
+};
 use std::time::Duration;
 use terms::{
-    Algorithm, Attributes, Digest, DigestSet, LogicalPath, StagedId, Timestamp, TokenId, UploadId, Verb, VerbSet,
+    Algorithm, Attributes, Digest, DigestSet, LogicalPath, ShareId, StagedId, Timestamp, TokenId, UploadId, Verb,
+    VerbSet,
 };
 
 pub(crate) fn path(text: &str) -> LogicalPath {
@@ -123,4 +127,61 @@ pub(crate) fn token(number: u128, name: &str) -> TokenRecord {
 
 pub(crate) fn bare_token(number: u128, name: &str) -> TokenRecord {
     TokenRecord { verbs: VerbSet::default(), path: LogicalPath::root(), expires: None, ..token(number, name) }
+}
+
+/// One that acts for an account, narrowed from another.
+pub(crate) fn narrowed_token(number: u128, parent: u128) -> TokenRecord {
+    TokenRecord { account: Some("ännchen".to_owned()), parent: Some(TokenId(id(parent))), ..token(number, "narrowed") }
+}
+
+pub(crate) fn attributes(text: &str) -> Attributes {
+    text.parse().unwrap()
+}
+
+pub(crate) fn share(number: u128, name: &str) -> ShareRecord {
+    ShareRecord {
+        id: ShareId(id(number)),
+        secret_sha256: [0x5a; 32],
+        path: path(name),
+        verbs: [Verb::List, Verb::Stat, Verb::Read].into_iter().collect(),
+        creator: "token night-shift (0193)".to_owned(),
+        note: "for Ännchen".to_owned(),
+        created: instant(1_700_000_000 + number as i64),
+        expires: Some(instant(1_800_000_000)),
+        revoked: None,
+        networks: "192.0.2.0/24,2001:db8::/32".to_owned(),
+        downloads_max: Some(100),
+        bytes_max: Some(i64::MAX as u64),
+        downloads: 3,
+        bytes: 20_000_000,
+    }
+}
+
+/// One without any limit.
+pub(crate) fn bare_share(number: u128, name: &str) -> ShareRecord {
+    ShareRecord {
+        creator: "this host".to_owned(),
+        note: String::new(),
+        expires: None,
+        networks: String::new(),
+        downloads_max: None,
+        bytes_max: None,
+        downloads: 0,
+        bytes: 0,
+        ..share(number, name)
+    }
+}
+
+pub(crate) fn secret(number: u128) -> SecretRecord {
+    SecretRecord {
+        id: id(number),
+        purpose: "macaroon".to_owned(),
+        secret: zeroize::Zeroizing::new(vec![number as u8; 32]),
+        created: instant(1_700_000_000 + number as i64),
+        retired: None,
+    }
+}
+
+pub(crate) fn usage(principal: &str, day: u32, bytes: u64) -> UsageRecord {
+    UsageRecord { principal: principal.to_owned(), day, bytes }
 }

@@ -4,8 +4,11 @@
 //! newest version from the records below (with `sqlite3` and `pg_dump`); those of older ones are never written again.
 
 use crate::place::Place;
-use crate::samples::{bare_file, bare_token, bare_upload, file, id, instant, lock, path, property, set, token, upload};
-use archive::{Archive, FileRecord, LockRecord, TokenRecord, Totals};
+use crate::samples::{
+    attributes, bare_file, bare_share, bare_token, bare_upload, file, id, instant, lock, narrowed_token, path,
+    property, secret, set, share, token, upload, usage,
+};
+use archive::{Archive, FileRecord, LockRecord, SecretRecord, ShareRecord, TokenRecord, Totals, UploadRecord};
 use std::path::PathBuf;
 use std::process::Command;
 use terms::StagedId;
@@ -21,7 +24,10 @@ pub(crate) async fn each_opens(place: Place) {
         let dump = std::fs::read_to_string(stored(*version, place.engine)).unwrap();
         place.raw(&dump).await;
         let archive = place.open().await;
-        check(&archive).await;
+        if *version >= 2 {
+            check_from_version_2(&archive).await;
+        }
+        check(&archive, *version).await;
         archive.close().await;
         empty(&place).await;
     }
@@ -62,9 +68,55 @@ async fn fill(archive: &Archive) {
     for token in [token(1, "night shift"), bare_token(2, "anybody"), revoked_token()] {
         archive.record_token(&token).await.unwrap();
     }
+    fill_from_version_2(archive).await;
 }
 
-async fn check(archive: &Archive) {
+fn described_file() -> FileRecord {
+    FileRecord { attributes: attributes("group=\"/lsst\", embargo-until=\"2030-01-01T00:00:00Z\""), ..file("/dr/z", 1) }
+}
+
+fn described_upload() -> UploadRecord {
+    UploadRecord { attributes: attributes("group=\"/lsst\""), ..upload(5, "/dr/w") }
+}
+
+fn revoked_share() -> ShareRecord {
+    ShareRecord { revoked: Some(instant(1_750_000_000)), ..share(9, "/night") }
+}
+
+fn retired_secret() -> SecretRecord {
+    SecretRecord { retired: Some(instant(1_750_000_000)), ..secret(2) }
+}
+
+/// What databases of version 1 could not hold.
+async fn fill_from_version_2(archive: &Archive) {
+    archive.record_files(&[described_file()]).await.unwrap();
+    archive.record_upload(&described_upload()).await.unwrap();
+    archive.record_token(&narrowed_token(4, 1)).await.unwrap();
+    for share in [share(7, "/night"), bare_share(8, "/"), revoked_share()] {
+        archive.record_share(&share).await.unwrap();
+    }
+    for secret in [secret(1), retired_secret(), SecretRecord { purpose: "session".to_owned(), ..secret(3) }] {
+        archive.record_secret(&secret).await.unwrap();
+    }
+    archive.add_usage(&[usage("alice", 20_000, 5), usage("bob", 20_001, i64::MAX as u64)]).await.unwrap();
+}
+
+/// Checks it, and takes it away, so that what is left is the same in all versions.
+async fn check_from_version_2(archive: &Archive) {
+    assert_eq!(archive.file(&path("/dr/z")).await.unwrap(), Some(described_file()));
+    archive.remove_tree(&path("/dr")).await.unwrap();
+    assert_eq!(archive.upload(described_upload().id).await.unwrap(), Some(described_upload()));
+    archive.remove_upload(described_upload().id).await.unwrap();
+    assert_eq!(archive.token(narrowed_token(4, 1).id).await.unwrap(), Some(narrowed_token(4, 1)));
+    assert_eq!(archive.shares().await.unwrap(), [share(7, "/night"), bare_share(8, "/"), revoked_share()]);
+    assert!(archive.secrets("macaroon").await.unwrap() == [secret(1), retired_secret()]);
+    assert_eq!(archive.secrets("session").await.unwrap().len(), 1);
+    let all = [usage("alice", 20_000, 5), usage("bob", 20_001, i64::MAX as u64)];
+    assert_eq!(archive.usage_since(20_000).await.unwrap(), all);
+    assert_eq!(archive.usage_since(20_001).await.unwrap(), all[1..]);
+}
+
+async fn check(archive: &Archive, version: u32) {
     assert_eq!(archive.files_in(&path("/night/1")).await.unwrap(), [staged_file(), file("/night/1/y.fits", 3)]);
     assert_eq!(archive.file(&path("/Überblick")).await.unwrap(), Some(bare_file("/Überblick")));
     assert_eq!(archive.totals().await.unwrap(), Totals { files: 3, bytes: 20_000_003 });
@@ -76,7 +128,10 @@ async fn check(archive: &Archive) {
     let locks = [lock(1, "/night"), LockRecord { deep: false, shared: true, ..lock(2, "/x") }];
     assert_eq!(archive.locks().await.unwrap(), locks);
     assert_eq!(archive.uploads().await.unwrap(), [upload(1, "/night/3/x.fits"), bare_upload(3, "/y")]);
-    let tokens = [token(1, "night shift"), bare_token(2, "anybody"), revoked_token()];
+    let mut tokens = vec![token(1, "night shift"), bare_token(2, "anybody"), revoked_token()];
+    if version >= 2 {
+        tokens.push(narrowed_token(4, 1));
+    }
     assert_eq!(archive.tokens().await.unwrap(), tokens);
 
     // It can also be changed.
