@@ -183,9 +183,9 @@ struct Listeners {
 
 impl Listeners {
     fn open(settings: &Settings, certificate: Option<&HostCertificate>) -> Result<Self, Problem> {
-        let tls =
-            certificate.map(|own| certificate::server_config(&own.credential.certificate_pem, &own.credential.key_pem));
-        let serve = serve_settings(&settings.limits, tls.transpose()?);
+        let tls = certificate
+            .map(|own| certificate::ServerCertificate::new(&own.credential.certificate_pem, &own.credential.key_pem));
+        let serve = serve_settings(&settings.limits, tls.transpose()?.map(Arc::new));
         let plain = ServeSettings { tls: None, ..serve.clone() };
         let wanted = [(Some(settings.listen.address), serve), (settings.listen.plain, plain)];
         let mut listening = Vec::with_capacity(wanted.len());
@@ -204,7 +204,7 @@ impl Listeners {
     }
 }
 
-fn serve_settings(limits: &Limits, tls: Option<Arc<rustls::ServerConfig>>) -> ServeSettings {
+fn serve_settings(limits: &Limits, tls: Option<Arc<certificate::ServerCertificate>>) -> ServeSettings {
     // The ranges of the list are within these types.
     let bytes = |size: ByteSize| u32::try_from(size.0).unwrap_or(u32::MAX);
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);

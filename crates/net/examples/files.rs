@@ -16,7 +16,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut settings = ServeSettings::default();
     if let [_, _, certificate, key] = &arguments[..] {
         let certificate = std::fs::read_to_string(certificate)?;
-        settings.tls = Some(net::certificate::server_config(&certificate, &std::fs::read_to_string(key)?)?);
+        settings.tls =
+            Some(net::certificate::ServerCertificate::new(&certificate, &std::fs::read_to_string(key)?)?.into());
     }
     let listener = net::listen(arguments.get(1).ok_or("an address is missing")?.parse()?, 1024)?;
     let handler = net::handler_fn(move |request| answer(folder.clone(), request));

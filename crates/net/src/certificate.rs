@@ -1,14 +1,18 @@
 //! Keys and certificates: a private authority for a port that has none, PEM files, what a certificate says.
 
+mod holder;
+mod server;
+
+pub use server::ServerCertificate;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use terms::{Blame, Problem, Retry};
 
@@ -131,28 +135,6 @@ fn save(path: &Path, pem: &str, mode: u32) -> Result<(), Problem> {
 /// Reads a PEM file.
 pub fn load_pem(path: &Path) -> Result<String, Problem> {
     std::fs::read_to_string(path).map_err(|error| storing("read", path, &error))
-}
-
-/// A server's side of TLS: 1.2 and 1.3, `h2` and `http/1.1`, session tickets. The server's order of suites counts, with
-/// AES-128-GCM first: it costs a fifth less than AES-256 and nothing that we carry needs more.
-pub fn server_config(certificate_pem: &str, key_pem: &str) -> Result<Arc<rustls::ServerConfig>, Problem> {
-    let chain = certificates(certificate_pem)?;
-    if chain.is_empty() {
-        return Err(unusable("the certificate", "there is no certificate in the text"));
-    }
-    let key =
-        PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|error| unusable("the key", &error.to_string()))?;
-    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| unusable("TLS", &error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| unusable("the certificate with its key", &error.to_string()))?;
-    config.ignore_client_order = true;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.ticketer =
-        rustls::crypto::ring::Ticketer::new().map_err(|error| unusable("session tickets", &error.to_string()))?;
-    Ok(Arc::new(config))
 }
 
 /// ring with the suites in our order.

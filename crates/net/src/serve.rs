@@ -1,7 +1,7 @@
 //! The listener and its connections.
 
 use crate::lent::Lent;
-use crate::peer::{ConnectionFacts, Meter, Peer};
+use crate::peer::{ClientChain, ConnectionFacts, Meter, Peer};
 use crate::request::NetworkBody;
 use crate::socket::Socket;
 use crate::tls::TlsStream;
@@ -164,6 +164,8 @@ struct Session<H> {
     handler: Arc<H>,
     peer: Peer,
     facts: ConnectionFacts,
+    /// Of a TLS connection whose client showed one.
+    chain: Option<ClientChain>,
     /// For plain connections.
     lent: Option<Arc<Lent>>,
     stall_timeout: Duration,
@@ -191,13 +193,13 @@ impl<H: Handler> Host<H> {
         let facts = ConnectionFacts(meter.clone());
         let mut socket = Socket::new(stream, meter);
         let mut peer = Peer { address, local, tls: None };
-        if let Some(config) = &self.settings.tls {
-            let session = rustls::ServerConnection::new(config.clone())?;
+        if let Some(tls) = &self.settings.tls {
+            let session = rustls::ServerConnection::new(tls.config())?;
             let handshake = TlsStream::handshake(socket, session.into());
             let stream = tokio::time::timeout(self.settings.handshake_timeout, handshake).await??;
             let tls = stream.facts();
             peer.tls = Some(tls);
-            let session = self.session(peer, facts, None);
+            let session = self.session(peer, facts, None, stream.client_chain());
             match tls.alpn {
                 Some("h2") => self.serve_http2(Wire::tls(stream), session).await?,
                 _ => self.serve_http1(Wire::tls(stream), session).await?,
@@ -209,20 +211,26 @@ impl<H: Handler> Host<H> {
                 () = self.drain.begun() => return Ok(()),
             };
             if &first[..] == PREFACE {
-                let session = self.session(peer, facts, None);
+                let session = self.session(peer, facts, None, None);
                 self.serve_http2(Wire::plain(socket, first), session).await?;
             } else if !first.is_empty() {
                 let lent = socket.lend();
-                let session = self.session(peer, facts, Some(lent));
+                let session = self.session(peer, facts, Some(lent), None);
                 self.serve_http1(Wire::plain(socket, first), session).await?;
             }
         }
         Ok(())
     }
 
-    fn session(&self, peer: Peer, facts: ConnectionFacts, lent: Option<Arc<Lent>>) -> Arc<Session<H>> {
+    fn session(
+        &self,
+        peer: Peer,
+        facts: ConnectionFacts,
+        lent: Option<Arc<Lent>>,
+        chain: Option<ClientChain>,
+    ) -> Arc<Session<H>> {
         let stall_timeout = self.settings.stall_timeout;
-        Arc::new(Session { handler: self.handler.clone(), peer, facts, lent, stall_timeout })
+        Arc::new(Session { handler: self.handler.clone(), peer, facts, chain, lent, stall_timeout })
     }
 
     async fn serve_http1(&self, wire: Wire, session: Arc<Session<H>>) -> hyper::Result<()> {
@@ -272,6 +280,9 @@ impl<H: Handler> Session<H> {
         let mut request = request.map(|body| RequestBody::Network(NetworkBody::new(body, Some(self.stall_timeout))));
         request.extensions_mut().insert(self.peer);
         request.extensions_mut().insert(self.facts.clone());
+        if let Some(chain) = &self.chain {
+            request.extensions_mut().insert(chain.clone());
+        }
         let mut response = self.handler.handle(request).await;
         if let Some(lent) = self.lent.as_ref().filter(|_| plain_http1) {
             response.body_mut().lend_files(lent);

@@ -1,14 +1,15 @@
 //! How connections are served: every bound with its reason and its cost.
 
+use crate::certificate::ServerCertificate;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How connections are served.
 #[derive(Clone, Debug)]
 pub struct ServeSettings {
-    /// TLS for every connection of this listener; `None` serves plain HTTP (1.1, and 2 by prior knowledge). A resolver
-    /// inside may change the certificate while connections are open.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// TLS for every connection of this listener; `None` serves plain HTTP (1.1, and 2 by prior knowledge). Listeners may
+    /// share one.
+    pub tls: Option<Arc<ServerCertificate>>,
     /// How long draining waits for running requests before it cuts them.
     pub drain_deadline: Duration,
     /// Connections open at once; more wait in the kernel's queue. An idle connection costs a descriptor and about

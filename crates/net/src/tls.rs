@@ -5,7 +5,7 @@
 //! written; and small writes are gathered into full records (HTTP/2 writes frame heads of nine bytes, which would each
 //! make a record of their own).
 
-use crate::peer::TlsFacts;
+use crate::peer::{ClientChain, TlsFacts};
 use crate::pool::Buffer;
 use crate::socket::Socket;
 use rustls::{Connection, ProtocolVersion};
@@ -122,6 +122,12 @@ impl TlsStream {
                 _ => None,
             },
         }
+    }
+
+    /// What the other end showed; a resumed session has it from its ticket.
+    pub(crate) fn client_chain(&self) -> Option<ClientChain> {
+        let shown = self.session.peer_certificates().filter(|shown| !shown.is_empty())?;
+        Some(ClientChain(shown.iter().map(|certificate| certificate.to_vec()).collect()))
     }
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

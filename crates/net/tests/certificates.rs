@@ -14,7 +14,7 @@ fn a_certificate_says_what_was_asked_for() {
     assert!(left <= Duration::from_secs(86_400) && left > Duration::from_secs(86_000), "{left:?}");
     let print = certificate::fingerprint(&issued.certificate_pem).unwrap();
     assert_eq!((print.len(), print.matches(':').count()), (95, 31));
-    certificate::server_config(&issued.certificate_pem, &issued.key_pem).unwrap();
+    certificate::ServerCertificate::new(&issued.certificate_pem, &issued.key_pem).unwrap();
     // An authority that was written down and read again issues what the first one's clients believe.
     let again = PrivateAuthority::load(authority.credential().clone()).unwrap();
     again.issue(&names, Duration::from_secs(60)).unwrap();
@@ -38,8 +38,8 @@ fn what_is_no_certificate_is_refused() {
     let authority = PrivateAuthority::create().unwrap();
     let (one, two) = (authority.issue(&[], Duration::from_secs(60)), authority.issue(&[], Duration::from_secs(60)));
     let (one, two) = (one.unwrap(), two.unwrap());
-    assert!(certificate::server_config(&one.certificate_pem, &two.key_pem).is_err(), "the key is another's");
-    assert!(certificate::server_config("", &one.key_pem).is_err());
+    assert!(certificate::ServerCertificate::new(&one.certificate_pem, &two.key_pem).is_err(), "the key is another's");
+    assert!(certificate::ServerCertificate::new("", &one.key_pem).is_err());
     assert!(certificate::expiry("nonsense").is_err());
     assert!(certificate::fingerprint("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_ok());
     assert!(authority.issue(&["not a name\u{e9}".to_owned()], Duration::from_secs(60)).is_err());

@@ -21,7 +21,7 @@ pub(super) fn examine(settings: &Settings) -> Vec<String> {
     if let (Some(certificate), Some(key)) = (&settings.listen.certificate, &settings.listen.key) {
         let read = certificate::load_pem(certificate).and_then(|chain| Ok((chain, certificate::load_pem(key)?)));
         let judged = read.and_then(|(chain, key)| {
-            certificate::server_config(&chain, &key)?;
+            certificate::ServerCertificate::new(&chain, &key)?;
             certificate::expiry(&chain)
         });
         match judged {

@@ -32,7 +32,7 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(settings: &ClientSettings) -> Result<Self, ClientError> {
         Ok(Self {
-            tls: trust::client_config(&settings.trust, settings.insecure)?,
+            tls: trust::client_config(settings)?,
             connect_timeout: settings.connect_timeout,
             handshake_timeout: settings.handshake_timeout,
             buffer_bytes: settings.buffer_bytes,

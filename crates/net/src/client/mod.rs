@@ -5,11 +5,13 @@
 
 mod body;
 mod connect;
+mod credential;
 mod error;
 mod pool;
 mod trust;
 
 pub use body::ClientBody;
+pub use credential::{ClientCredential, CredentialFiles};
 pub use error::{ClientError, Phase};
 pub use trust::Trust;
 
@@ -33,6 +35,8 @@ pub struct ClientSettings {
     pub trust: Trust,
     /// Believe any certificate: for tests and rescue only.
     pub insecure: bool,
+    /// What to show of us where a server asks.
+    pub credential: Option<ClientCredential>,
     /// For one address of a host to answer.
     pub connect_timeout: Duration,
     /// For the TLS handshake.
@@ -54,6 +58,7 @@ impl Default for ClientSettings {
         Self {
             trust: Trust::default(),
             insecure: false,
+            credential: None,
             connect_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(15),
             answer_timeout: Duration::from_secs(300),

@@ -1,5 +1,6 @@
 //! Which servers the client believes.
 
+use super::ClientSettings;
 use super::error::{Cause, ClientError, Phase};
 use rustls::RootCertStore;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -84,15 +85,19 @@ fn unreadable(path: &Path, why: &str) -> ClientError {
 }
 
 /// A client's side of TLS: 1.2 and 1.3, HTTP/1.1 only.
-pub(crate) fn client_config(trust: &Trust, insecure: bool) -> Result<Arc<rustls::ClientConfig>, ClientError> {
+pub(crate) fn client_config(settings: &ClientSettings) -> Result<Arc<rustls::ClientConfig>, ClientError> {
     let provider = Arc::new(crate::certificate::provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|error| ClientError::at(Phase::Prepare, "our settings".to_owned(), Cause::Tls(error)))?;
-    let mut config = if insecure {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(BelieveAll(provider))).with_no_client_auth()
+    let builder = if settings.insecure {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(BelieveAll(provider)))
     } else {
-        builder.with_root_certificates(trust.roots()?).with_no_client_auth()
+        builder.with_root_certificates(settings.trust.roots()?)
+    };
+    let mut config = match &settings.credential {
+        Some(credential) => builder.with_client_cert_resolver(credential.resolver()),
+        None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))

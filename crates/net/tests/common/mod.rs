@@ -6,7 +6,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use net::certificate::{Credential, PrivateAuthority};
+use net::certificate::{Credential, PrivateAuthority, ServerCertificate};
 use net::client::{Client, ClientSettings, Trust};
 use net::{Body, Drain, Drained, FileSlice, Handler, ServeSettings};
 use sha2::{Digest, Sha256};
@@ -25,6 +25,8 @@ pub struct Server {
     pub address: SocketAddr,
     pub drain: Drain,
     pub authority_pem: String,
+    pub authority: PrivateAuthority,
+    pub certificate: Arc<ServerCertificate>,
     folder: tempfile::TempDir,
     task: JoinHandle<Drained>,
 }
@@ -40,8 +42,9 @@ impl Server {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let Credential { certificate_pem, key_pem } = authority.issue(&names, Duration::from_secs(3600)).unwrap();
         let mut settings = ServeSettings { drain_deadline: Duration::from_secs(20), ..ServeSettings::default() };
+        let certificate = Arc::new(ServerCertificate::new(&certificate_pem, &key_pem).unwrap());
         if tls {
-            settings.tls = Some(net::certificate::server_config(&certificate_pem, &key_pem).unwrap());
+            settings.tls = Some(Arc::clone(&certificate));
         }
         adjust(&mut settings);
         let listener = net::listen("127.0.0.1:0".parse().unwrap(), 64).unwrap();
@@ -51,7 +54,7 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let authority_pem = authority.credential().certificate_pem.clone();
         std::fs::write(folder.path().join("authority.pem"), &authority_pem).unwrap();
-        Self { address, drain, authority_pem, folder, task }
+        Self { address, drain, authority_pem, authority, certificate, folder, task }
     }
 
     pub fn client(&self) -> Client {
