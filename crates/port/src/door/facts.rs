@@ -1,6 +1,6 @@
 //! A request for data, its head read.
 
-use super::{DATA_PREFIX, problem};
+use super::{DATA_PREFIX, View, problem};
 use http::{HeaderMap, Method, Request, header, request};
 use net::{Peer, RequestBody};
 use terms::{LogicalPath, Principal, Problem};
@@ -13,6 +13,8 @@ pub struct DataRequest {
     pub trailing_slash: bool,
     /// Who asks.
     pub principal: Principal,
+    /// What of the namespace the caller sees.
+    pub view: View,
     /// From where, unless the request was made inside this process.
     pub peer: Option<Peer>,
     /// Method, URI, headers, extensions.
@@ -28,8 +30,9 @@ impl DataRequest {
         let path = logical_path(parts.uri.path())?;
         let trailing_slash = parts.uri.path().ends_with('/');
         let principal = parts.extensions.get::<Principal>().cloned().unwrap_or(Principal::anonymous());
+        let view = parts.extensions.get::<View>().cloned().unwrap_or_else(View::whole);
         let peer = parts.extensions.get::<Peer>().cloned();
-        Ok(Self { path, trailing_slash, principal, peer, parts, body })
+        Ok(Self { path, trailing_slash, principal, view, peer, parts, body })
     }
 
     /// The request's headers.

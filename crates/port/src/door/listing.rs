@@ -7,7 +7,7 @@ mod tests;
 
 pub(crate) use records::FolderRecords;
 
-use super::{DATA_PREFIX, DataRequest, Door, problem};
+use super::{DataRequest, Door, problem};
 use crate::store::{Entry, Metadata};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use net::Body;
@@ -25,12 +25,12 @@ const USUAL_JSON_ENTRIES: usize = 1_000;
 /// Answers GET and HEAD of a folder.
 pub async fn respond(door: &Door, data: DataRequest, folder: Metadata) -> Result<Response<Body>, Problem> {
     debug_assert!(folder.is_folder(), "listings are of folders");
-    let DataRequest { path, trailing_slash, principal, parts, .. } = data;
+    let DataRequest { path, trailing_slash, principal, view, parts, .. } = data;
     door.authorise(&principal, Verb::List, &path, None).await?;
     let form = Form::of(&parts.headers);
     if form == Form::Page && !trailing_slash && accepts(&parts.headers, "text/html") {
         // Only browsers: they resolve the page's relative links. Programs of this field take a redirect for a failure.
-        return Ok(redirect(&path, parts.uri.query()));
+        return Ok(redirect(&view.href(&path), parts.uri.query()));
     }
     let ask = Ask::read(parts.uri.query(), form)?;
     if parts.method == Method::HEAD {
@@ -38,9 +38,9 @@ pub async fn respond(door: &Door, data: DataRequest, folder: Metadata) -> Result
     }
     let (rows, next) = rows(door, &path, &principal, &ask).await?;
     let text = match form {
-        Form::Page => page::render(&path, trailing_slash, &rows, next.as_deref())
+        Form::Page => page::render(&view, &path, trailing_slash, &rows, next.as_deref())
             .map_err(|error| problem::ours(format!("the page of {path} could not be made: {error}")))?,
-        Form::Json => json(&path, rows, next)?,
+        Form::Json => json(&view.shown(&path), rows, next)?,
     };
     Ok(form.response(Body::full(text)))
 }
@@ -215,9 +215,9 @@ fn json(path: &LogicalPath, rows: Vec<Row>, next: Option<String>) -> Result<Stri
     serde_json::to_string(&listing).map_err(|error| problem::ours(format!("a listing could not be written: {error}")))
 }
 
-fn redirect(path: &LogicalPath, query: Option<&str>) -> Response<Body> {
+fn redirect(href: &str, query: Option<&str>) -> Response<Body> {
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    let location = format!("{DATA_PREFIX}{}/{query}", path.to_url_path().trim_end_matches('/'));
+    let location = format!("{href}/{query}");
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     if let Ok(location) = HeaderValue::from_str(&location) {

@@ -16,6 +16,7 @@ mod settings;
 pub mod traffic;
 mod upload;
 pub mod usage;
+mod view;
 mod write;
 
 pub use facts::{DataRequest, ResponseFacts};
@@ -24,6 +25,7 @@ pub use problem::problem_response;
 pub use settings::{DoorSettings, NamespaceSettings};
 pub use traffic::Traffic;
 pub use upload::UPLOADS_PREFIX;
+pub use view::View;
 
 use crate::staging::{Archived, Area, Limits, Means, Publisher, recover};
 use crate::store::{Metadata, Space};
@@ -122,16 +124,21 @@ impl Door {
     }
 
     /// Answers one request for a path below [`DATA_PREFIX`]. The daemon has put a [`Principal`] into the extensions;
-    /// without one the request is anonymous.
+    /// without one the request is anonymous; and a [`View`], where the caller sees a part alone.
     pub async fn handle(&self, request: Request<RequestBody>) -> Response<Body> {
         let facts = ResponseFacts::of(request.method(), request.headers());
         let method = request.method().clone();
+        let view = request.extensions().get::<View>().cloned();
         let answer = match DataRequest::read(request) {
             Ok(data) => self.dispatch(&method, data).await,
             Err(problem) => Err(problem),
         };
         let response = answer.unwrap_or_else(|problem| {
             self.traffic().count_refusal(problem.kind);
+            let problem = match view {
+                Some(view) => view.conceal(problem),
+                None => problem,
+            };
             problem_response(&problem, facts)
         });
         self.traffic().count_request(&method, response.status());

@@ -7,7 +7,7 @@
 use super::problem::{self, caller};
 use super::traffic::{Active, Outcome, Transfer};
 use super::write::{self, Intake};
-use super::{DataRequest, Door, ResponseFacts, problem_response};
+use super::{DataRequest, Door, ResponseFacts, View, problem_response};
 use crate::staging::{Ending, Received, Writer, receive};
 use archive::UploadRecord;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -162,9 +162,10 @@ pub(crate) async fn create(door: &Door, data: DataRequest, request: UploadReques
 /// Answers a request for the address of an upload.
 pub(crate) async fn respond(door: &Door, request: Request<RequestBody>) -> Response<Body> {
     let facts = ResponseFacts::of(request.method(), request.headers());
+    let view = request.extensions().get::<View>().cloned().unwrap_or_else(View::whole);
     match serve(door, request).await {
         Ok(response) => response,
-        Err(Refused::Plain(problem)) => problem_response(&problem, facts),
+        Err(Refused::Plain(problem)) => problem_response(&view.conceal(problem), facts),
         Err(Refused::Draft(refusal)) => refusal_response(&refusal, facts),
     }
 }

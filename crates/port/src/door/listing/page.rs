@@ -1,6 +1,7 @@
 //! The listing as a page for people, which programs that follow links can read too.
 
 use super::Row;
+use crate::door::View;
 use askama::Template;
 use base64::Engine as _;
 use http::HeaderValue;
@@ -53,26 +54,29 @@ struct Line {
 
 /// Renders the page. Without a slash at the end of its address, links start one folder higher, and say so.
 pub(super) fn render(
+    view: &View,
     folder: &LogicalPath,
     trailing_slash: bool,
     rows: &[Row],
     next: Option<&str>,
 ) -> Result<String, askama::Error> {
-    let depth = folder.segments().count();
+    let above = view.home().segments().count();
+    let depth = folder.segments().count().saturating_sub(above);
     let start = match (trailing_slash, folder.is_root()) {
         (true, _) => String::new(),
-        (false, true) => format!("{}/", &crate::door::DATA_PREFIX[1..]),
+        (false, true) => format!("{}/", view.last_of_prefix()),
         (false, false) => format!("{}/", encode(folder.name())),
     };
-    let crumbs = folder.segments().enumerate().map(|(at, name)| Crumb { name, href: up(&start, depth - at - 1) });
-    let root = Crumb { name: "data", href: up(&start, depth) };
+    let crumbs = folder.segments().skip(above).enumerate();
+    let crumbs = crumbs.map(|(at, name)| Crumb { name, href: up(&start, depth - at - 1) });
+    let home = Crumb { name: view.home_name(), href: up(&start, depth) };
     let bytes: u64 = rows.iter().map(|row| row.size_bytes).fold(0, u64::saturating_add);
     let more = if next.is_some() { " on this page" } else { "" };
     Page {
         style: STYLE,
-        path: folder.as_str(),
-        crumbs: std::iter::once(root).chain(crumbs).collect(),
-        parent: (!folder.is_root()).then(|| up(&start, 1)),
+        path: view.shown(folder).as_str(),
+        crumbs: std::iter::once(home).chain(crumbs).collect(),
+        parent: (folder != view.home()).then(|| up(&start, 1)),
         rows: rows.iter().map(|row| line(&start, row)).collect(),
         next: next.map(|name| format!("{start}?after={}", super::query_value(name))),
         summary: format!("{} entries{more}, {}", rows.len(), ByteSize(bytes)),
