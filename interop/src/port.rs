@@ -18,6 +18,8 @@ pub struct Setup {
     pub data_dir: Option<PathBuf>,
     /// Further lines of the section `[limits]`.
     pub limits: String,
+    /// Further sections.
+    pub sections: String,
 }
 
 /// A running port; killed when dropped. Of one whose test failed the end of the log is shown, and the whole is written
@@ -188,7 +190,7 @@ pub fn program() -> PathBuf {
 
 fn settings(setup: &Setup, data: &Path) -> String {
     let data = data.display();
-    let Setup { limits, .. } = setup;
+    let Setup { limits, sections, .. } = setup;
     format!(
         r#"
 [listen]
@@ -209,6 +211,8 @@ digests = ["adler32", "crc32c", "md5", "sha-256"]
 prefix = "/open"
 store = "{data}/open"
 anonymous = "read"
+
+{sections}
 "#
     )
 }

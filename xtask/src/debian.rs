@@ -35,6 +35,7 @@ const NEEDS: &[Need] = &[
     need("gfal2-plugin-http", Package, "gfal2 over HTTPS: the judge nearest to FTS"),
     need("gfal2-util-scripts", Program("gfal-copy"), "gfal2's commands"),
     need("iproute2", Program("ip"), "network namespaces for servers that listen on every address"),
+    need("libmacaroons0", Package, "the reference library of macaroons, which XRootD uses: narrows ours"),
     need("litmus", Program("litmus"), "conformance to WebDAV classes 1 and 2"),
     need("mount", Program("mount"), "a small file system in memory, to be run full"),
     need("nghttp2-client", Program("h2load"), "many streams on one HTTP/2 connection"),

@@ -7,11 +7,12 @@
 use super::Presented;
 use super::local::LocalTokens;
 use crate::problems::{archive_problem, unauthenticated};
+use crate::reload::Reloaded;
 use crate::settings::{self, Settings};
 use archive::{Archive, SecretRecord};
 use identity::macaroon::{Format, Fresh, Macaroon, Presented as Where, Refusal, RootKey};
 use ring::rand::SecureRandom as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use terms::{Blame, CredentialForm, Identity, Problem, Retry, Timestamp};
 use uuid::Uuid;
@@ -26,7 +27,7 @@ const KEYS_KEPT: Duration = super::REVOCATION_DELAY;
 /// Knows the keys.
 pub(crate) struct Macaroons {
     archive: Archive,
-    key_lifetime: Duration,
+    settings: RwLock<settings::Macaroons>,
     keys: Mutex<Keys>,
 }
 
@@ -64,10 +65,25 @@ pub(crate) enum NotMinted {
 
 impl Macaroons {
     pub(crate) async fn open(settings: &Settings, archive: Archive) -> Result<Self, Problem> {
-        let key_lifetime = settings.macaroons.key_lifetime.0;
-        let opened = Self { archive, key_lifetime, keys: Mutex::default() };
+        let opened = Self { archive, settings: RwLock::new(settings.macaroons.clone()), keys: Mutex::default() };
         opened.read_keys(Instant::now()).await?;
         Ok(opened)
+    }
+
+    /// Puts other settings into force, and reads the keys again at once. On failure all of the former stays in force.
+    pub(crate) async fn reload(&self, settings: &Settings) -> Result<Reloaded, Problem> {
+        self.read_keys(Instant::now()).await?;
+        let former = {
+            let mut current = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, settings.macaroons.clone())
+        };
+        let told = format!("{} keys", self.lock().known.len());
+        Ok(if former == settings.macaroons { Reloaded::unchanged(told) } else { Reloaded::changed(told) })
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> settings::Macaroons {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whose macaroon this is. The token that it was asked for with must still be good.
@@ -140,9 +156,10 @@ impl Macaroons {
     /// The key that makes macaroons now.
     async fn signing_key(&self, wall: Timestamp) -> Result<RootKey, Problem> {
         self.read_keys(Instant::now()).await?;
+        let key_lifetime = self.settings().key_lifetime.0;
         let current = {
             let keys = self.lock();
-            let fit = |key: &&Key| key.retired.is_none() && wall < key.created.after(self.key_lifetime);
+            let fit = |key: &&Key| key.retired.is_none() && wall < key.created.after(key_lifetime);
             keys.known.iter().rfind(fit).map(|key| key.root.clone())
         };
         match current {

@@ -78,7 +78,7 @@ async fn issue(port: &Port, who: &Principal, base: &str, wanted: Wanted) -> Resu
 
 /// Who may ask for a macaroon at all, and in which way.
 fn may_ask(port: &Port, who: &Principal) -> Result<(), Problem> {
-    if !who.tls && !port.settings.macaroons.plain {
+    if !who.tls && !port.gate.macaroons.settings().plain {
         return Err(bad_value(
             "Macaroons are given over TLS only: anybody on the way could take this one.".to_owned(),
             "Ask at the https address of this port.",
@@ -109,7 +109,7 @@ fn may_ask(port: &Port, who: &Principal) -> Result<(), Problem> {
 
 /// How long it will be valid: what was asked for, or as much of it as this caller may have here.
 fn validity(port: &Port, who: &Principal, wanted: &Wanted, wall: Timestamp) -> Result<Duration, Problem> {
-    let settings = &port.settings.macaroons;
+    let settings = port.gate.macaroons.settings();
     let asked = wanted.validity.unwrap_or(settings.lifetime.0);
     if asked <= settings.lifetime_own.0 {
         return Ok(asked);

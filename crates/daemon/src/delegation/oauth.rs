@@ -42,7 +42,7 @@ pub(crate) fn oauth_discovery(
     request: &Request<RequestBody>,
     who: &Principal,
 ) -> Result<Response<Body>, Problem> {
-    if !who.tls && !port.settings.macaroons.plain {
+    if !who.tls && !port.gate.macaroons.settings().plain {
         return Err(not_found(request.uri().path(), "Tokens are given over TLS only: ask at the https address."));
     }
     let base = base(who.tls, request.uri(), request.headers())?;

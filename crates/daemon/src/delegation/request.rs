@@ -65,7 +65,9 @@ fn read(body: &[u8]) -> Result<Asked, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Asked::default());
     }
-    serde_json::from_slice(body).map_err(|error| {
+    // By way of an object: serde would fill the fields from a list as well.
+    let object = serde_json::from_slice(body).map(serde_json::Value::Object);
+    object.and_then(serde_json::from_value).map_err(|error| {
         bad_value(
             format!("The body cannot be read: {error}."),
             "Send JSON such as {\"caveats\": [\"activity:DOWNLOAD,LIST\"], \"validity\": \"PT1H\"}.",
