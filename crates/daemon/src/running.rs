@@ -2,6 +2,7 @@
 
 use crate::auth::Gate;
 use crate::metrics::{Counters, ProcessFacts, Readings};
+use crate::openid::SignIn;
 use crate::sampler::Sampler;
 use crate::settings::Settings;
 use api::{NamespaceAnswer, State};
@@ -19,6 +20,7 @@ pub(crate) struct Port {
     pub(crate) archive: Archive,
     pub(crate) door: Door,
     pub(crate) gate: Gate,
+    pub(crate) sign_in: SignIn,
     pub(crate) counters: Counters,
     pub(crate) sampler: Sampler,
     pub(crate) drain: Drain,
@@ -61,7 +63,7 @@ impl Port {
             .iter()
             .map(|namespace| {
                 let space = space(&namespace.store);
-                let verbs = crate::wiring::anonymous_verbs(namespace.anonymous);
+                let verbs = crate::rules::anonymous_verbs(namespace.anonymous);
                 NamespaceAnswer {
                     prefix: namespace.prefix.to_string(),
                     digests: namespace.digests.iter().map(ToString::to_string).collect(),

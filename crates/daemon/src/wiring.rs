@@ -4,20 +4,21 @@ use crate::auth::Gate;
 use crate::first_start::{HostCertificate, first_token, host_certificate, write_secret, write_whole};
 use crate::lifecycle::{DirectoryLock, StopSignals, make_private, notify, stop_on_signals};
 use crate::metrics::Counters;
+use crate::openid::SignIn;
 use crate::problems::chain;
 use crate::router::Router;
 use crate::running::Port;
 use crate::sampler::{SAMPLE_INTERVAL, Sampler};
-use crate::settings::{Anonymous, Limits, Settings};
+use crate::settings::{Limits, Settings};
 use archive::{Archive, ArchiveError};
 use net::{Drain, ServeSettings, certificate};
-use policy::{AnonymousGrant, Policy, Rights};
+use policy::Rights;
 use port::{Door, DoorSettings, NamespaceSettings};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
-use terms::{Blame, ByteSize, Problem, Retry, Verb, VerbSet};
+use terms::{Blame, ByteSize, Problem, Retry};
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
@@ -118,29 +119,12 @@ pub async fn open_archive(settings: &Settings) -> Result<Archive, Problem> {
     })
 }
 
-/// The verbs of a word in the settings.
-pub(crate) fn anonymous_verbs(anonymous: Anonymous) -> VerbSet {
-    match anonymous {
-        Anonymous::Nothing => VerbSet::default(),
-        Anonymous::Read => [Verb::List, Verb::Stat, Verb::Read].into_iter().collect(),
-    }
-}
-
-/// The rules that the settings make.
-pub(crate) fn policy_of(settings: &Settings) -> Policy {
-    let grant = |namespace: crate::settings::Namespace| AnonymousGrant {
-        path: namespace.prefix,
-        verbs: anonymous_verbs(namespace.anonymous),
-    };
-    Policy::new(settings.namespaces_or_default().into_iter().map(grant).collect())
-}
-
 pub(crate) async fn open_port(
     settings: &Settings,
     archive: Archive,
     certificate: Option<&HostCertificate>,
 ) -> Result<Arc<Port>, Problem> {
-    let rights = Rights::new(policy_of(settings), ());
+    let rights = Rights::new(crate::rules::load(settings)?, ());
     // Stores in the data directory are ours to make; one elsewhere that is not there may be a disk that is not mounted.
     for namespace in settings.namespaces_or_default() {
         if namespace.store.starts_with(&settings.data_dir) {
@@ -151,6 +135,7 @@ pub(crate) async fn open_port(
     let door = Door::open(door_settings(settings), archive.clone(), rights).await?;
     Ok(Arc::new(Port {
         gate: Gate::open(settings, archive.clone()).await?,
+        sign_in: SignIn::open(settings)?,
         settings: settings.clone(),
         archive,
         door,

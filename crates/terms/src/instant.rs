@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, negative before; covers the years 1678 to 2262.
@@ -77,6 +78,25 @@ impl From<SystemTime> for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.zoned().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    }
+}
+
+/// A text that names no instant.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("'{0}' is no instant: write one as 2026-11-21T22:48:39Z, or a day as 2026-11-21 (its first moment in UTC)")]
+pub struct InvalidInstant(pub String);
+
+/// RFC 3339 with its offset, or a day: its first moment in UTC.
+impl FromStr for Timestamp {
+    type Err = InvalidInstant;
+    fn from_str(text: &str) -> Result<Self, InvalidInstant> {
+        let day = |text: &str| text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+        let instant = match text.len() {
+            10 => day(text).map(|zoned| zoned.timestamp()),
+            _ => text.parse::<jiff::Timestamp>().ok(),
+        };
+        let nanos = instant.and_then(|instant| i64::try_from(instant.as_nanosecond()).ok());
+        nanos.map(Self).ok_or_else(|| InvalidInstant(text.to_owned()))
     }
 }
 

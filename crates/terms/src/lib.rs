@@ -13,10 +13,10 @@ mod problem;
 mod quantity;
 mod verb;
 
-pub use attributes::{Attributes, InvalidAttributes, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES};
+pub use attributes::{Attributes, EMBARGO_UNTIL, IMPORTED, InvalidAttributes, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES};
 pub use digest::{Algorithm, Digest, DigestSet, InvalidDigest};
 pub use id::{ShareId, StagedId, TokenId, UploadId};
-pub use instant::Timestamp;
+pub use instant::{InvalidInstant, Timestamp};
 pub use path::{InvalidPath, LogicalPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use principal::{Bound, Credential, CredentialForm, Grant, Identity, Kind, Principal};
 pub use problem::{Blame, Problem, Retry};

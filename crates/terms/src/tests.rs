@@ -100,6 +100,13 @@ fn http_dates_are_read_in_all_three_forms_and_written_in_one() {
     }
     assert_eq!(Timestamp::from_http_date("yesterday"), None);
     assert_eq!(instant.to_string(), "1994-11-06T08:49:37Z");
+    for text in ["1994-11-06T08:49:37Z", "1994-11-06T09:49:37+01:00", "1994-11-06 08:49:37Z"] {
+        assert_eq!(text.parse(), Ok(instant), "{text}");
+    }
+    assert_eq!("1994-11-06".parse(), Ok(Timestamp::from_seconds(784_080_000)));
+    for text in ["", "tomorrow", "1994-11-06T08:49:37", "1994-13-01", "9999-01-01T00:00:00Z"] {
+        assert!(text.parse::<Timestamp>().is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -10,8 +10,9 @@ mod guard;
 mod issuers;
 mod local;
 mod macaroons;
-mod sessions;
+pub(crate) mod sessions;
 
+pub(crate) use guard::make_room;
 pub use local::REVOCATION_DELAY;
 
 use crate::problems::unauthenticated;
@@ -43,7 +44,7 @@ pub(crate) struct Gate {
     guard: Guard,
     /// May a token stand in the query?
     query_tokens: bool,
-    accounts: Accounts,
+    pub(crate) accounts: Accounts,
     pub(crate) local: LocalTokens,
     pub(crate) issuers: Issuers,
     pub(crate) macaroons: Macaroons,
@@ -92,7 +93,7 @@ impl Gate {
             issuers: Issuers::open(settings).await?,
             macaroons: Macaroons::open(settings, archive).await?,
             certificates: Certificates::open(settings).await?,
-            sessions: Sessions::open(settings).await?,
+            sessions: Sessions::new(settings),
         })
     }
 
@@ -104,7 +105,10 @@ impl Gate {
             self.guard.count(at.from, at.now);
         }
         let principal =
-            identified?.map_or_else(Principal::anonymous, |identity| Principal::of(self.accounts.settle(identity)));
+            match identified? {
+            Some(identity) => Principal::of(self.accounts.settle(identity)?),
+            None => Principal::anonymous(),
+        };
         Ok(principal.came(at.from, at.tls))
     }
 
@@ -112,7 +116,7 @@ impl Gate {
         if let Some(text) = presented(at, self.query_tokens)? {
             return self.of_text(&text, at).await.map(Some);
         }
-        if let Some(identity) = self.sessions.identify(at).await? {
+        if let Some(identity) = self.sessions.identify(at)? {
             return Ok(Some(identity));
         }
         self.certificates.identify(at).await

@@ -5,18 +5,20 @@
 
 mod examine;
 mod findings;
+mod judge;
 mod list;
 mod parse;
 mod reference;
 mod write;
 
 pub use findings::{Finding, Findings};
+pub use list::accounts::{Account, Group};
 pub use list::audit::Audit;
 pub use list::certificates::Certificates;
 pub use list::issuer::Issuer;
 pub use list::macaroons::Macaroons;
-pub use list::rights::{Account, PolicyFiles};
-pub use list::sign_in::SignIn;
+pub use list::rights::PolicyFiles;
+pub use list::sign_in::{OpenId, SignIn};
 pub use reference::{reference_markdown, sample};
 pub use write::write_sample;
 
@@ -54,6 +56,8 @@ pub struct Settings {
     pub embargoes: Vec<policy::Embargo>,
     /// Local accounts.
     pub accounts: Vec<Account>,
+    /// Local groups.
+    pub groups: Vec<Group>,
     /// How callers may say who they are.
     pub sign_in: SignIn,
     /// Whose signed tokens are taken.
@@ -209,6 +213,11 @@ impl Settings {
     /// findings are told at once.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Findings> {
         parse::parse(text, file)
+    }
+
+    /// What can be read of the text, and all that is wrong with it: for who looks at everything at once.
+    pub fn parse_lenient(text: &str, file: &Path) -> (Self, Option<Findings>) {
+        parse::parse_lenient(text, file)
     }
 
     /// From a settings file.

@@ -2,19 +2,28 @@
 
 use super::findings::{Finding, Findings, nearest, position};
 use super::list::{Absent, Form, SECTIONS, Section, Setting};
-use super::{Engine, Settings, list};
-use std::collections::BTreeMap;
+use super::{Engine, Settings, judge, list};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
-use terms::{Algorithm, LogicalPath};
+use terms::{Algorithm, LogicalPath, Timestamp};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Reads the whole text; all findings at once.
 pub(super) fn parse(text: &str, file: &Path) -> Result<Settings, Findings> {
+    match parse_lenient(text, file) {
+        (settings, None) => Ok(settings),
+        (_, Some(findings)) => Err(findings),
+    }
+}
+
+/// The same, with what could be read in spite of the findings.
+pub(super) fn parse_lenient(text: &str, file: &Path) -> (Settings, Option<Findings>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let base = file.parent().unwrap_or(Path::new(""));
-    let mut reader = Reader { settings: list::built_in(), base, found: Vec::new(), seen: BTreeMap::new() };
+    let mut reader =
+        Reader { settings: list::built_in(), base, found: Vec::new(), seen: BTreeMap::new(), broken: BTreeSet::new() };
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         reader.report(&span, format!("this is not TOML: {}", error.message()), "see https://toml.io".to_owned());
@@ -38,6 +47,8 @@ struct Reader<'a> {
     found: Vec<(usize, String, String)>,
     /// Where each setting was written, by `section.key` (`namespace.0.key`).
     seen: BTreeMap<String, Range<usize>>,
+    /// The tables of which something was told, by the same names.
+    broken: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -63,6 +74,7 @@ impl Reader<'_> {
     fn setting(&mut self, setting: &'static Setting, place: &str, value: &Spanned<DeValue<'_>>) {
         self.seen.insert(format!("{place}.{}", setting.key), value.span());
         if let Err(refusal) = apply(&mut self.settings, setting, value.get_ref(), self.base) {
+            self.broken.insert(place.to_owned());
             let what = format!("'{}' {}", setting.key, refusal.what);
             self.report(&value.span(), what, refusal.instead);
         }
@@ -106,6 +118,7 @@ impl Reader<'_> {
                     if section.begin.is_some() { "this ".to_owned() + &bracketed(section) } else { place.to_owned() },
                     setting.key
                 );
+                self.broken.insert(place.to_owned());
                 self.report(span, what, format!("add `{} = {example}`", setting.key));
             }
         }
@@ -155,6 +168,10 @@ impl Reader<'_> {
             self.report(&span, "'url' means nothing to 'sqlite'".to_owned(), instead);
         }
         self.check_namespaces();
+        for fault in judge::judge(&self.settings, &self.broken) {
+            let span = at(&self.seen, &fault.place);
+            self.report(&span, fault.what, fault.instead);
+        }
     }
 
     fn check_namespaces(&mut self) {
@@ -178,16 +195,17 @@ impl Reader<'_> {
         }
     }
 
-    fn finish(mut self, text: &str, file: &Path) -> Result<Settings, Findings> {
+    fn finish(mut self, text: &str, file: &Path) -> (Settings, Option<Findings>) {
         if self.found.is_empty() {
-            return Ok(self.settings);
+            return (self.settings, None);
         }
         self.found.sort();
         let findings = self.found.into_iter().map(|(offset, what, instead)| {
             let (line, column) = position(text, offset);
             Finding { line, column, what, instead }
         });
-        Err(Findings { file: file.to_owned(), findings: findings.collect() })
+        let findings = Findings { file: file.to_owned(), findings: findings.collect() };
+        (self.settings, Some(findings))
     }
 }
 
@@ -227,6 +245,14 @@ fn apply(settings: &mut Settings, setting: &Setting, value: &DeValue<'_>, base: 
             "" => return refuse("is empty", "write the path of a file or folder"),
             path => set(settings, base.join(path)),
         },
+        Form::Paths(set) => {
+            let paths = texts(value)?;
+            if paths.iter().any(String::is_empty) {
+                return refuse("names a file without a name", "write the paths of files");
+            }
+            set(settings, paths.into_iter().map(|path| base.join(path)).collect());
+        }
+        Form::Instant(set) => set(settings, instant(value)?),
         Form::Address(set) => set(settings, quantity(value, "write an IP address and a port, as \"127.0.0.1:8443\"")?),
         Form::Boolean(set) => match value.as_bool() {
             Some(value) => set(settings, value),
@@ -281,6 +307,16 @@ fn texts(value: &DeValue<'_>) -> Result<Vec<String>, Refusal> {
         return refuse(is_a(value), "write a list, as [\"a\", \"b\"]");
     };
     items.iter().map(|item| text(item.get_ref()).map(str::to_owned)).collect()
+}
+
+/// As a text, or as TOML's own date with an offset.
+fn instant(value: &DeValue<'_>) -> Result<Timestamp, Refusal> {
+    let text = match value {
+        DeValue::Datetime(instant) => instant.to_string(),
+        _ => text(value)?.to_owned(),
+    };
+    let instead = "write an instant with its offset, as 2026-01-01T12:00:00Z, or a day, as 2026-01-01";
+    text.parse().or_else(|_| refuse(format!("cannot be \"{text}\""), instead))
 }
 
 fn algorithms(value: &DeValue<'_>) -> Result<Vec<Algorithm>, Refusal> {

@@ -97,6 +97,8 @@ fn form(setting: &Setting) -> String {
         Form::Text(_) => "text".to_owned(),
         Form::Texts(_) => "list of texts".to_owned(),
         Form::Path(_) => "path".to_owned(),
+        Form::Paths(_) => "list of paths".to_owned(),
+        Form::Instant(_) => "instant or day".to_owned(),
         Form::Address(_) => "IP address and port".to_owned(),
         Form::Boolean(_) => "true or false".to_owned(),
         Form::Prefix(_) => "logical path".to_owned(),

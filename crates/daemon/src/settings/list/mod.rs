@@ -1,6 +1,7 @@
 //! The one list of settings: name, form, range, default, meaning and where the value goes. Parser, sample and reference
 //! are made from it.
 
+pub(super) mod accounts;
 pub(super) mod audit;
 pub(super) mod certificates;
 pub(super) mod issuer;
@@ -16,7 +17,7 @@ use super::{Archive, Engine, Limits, Listen, Log, Metrics, MetricsAccess, Settin
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
-use terms::{Algorithm, ByteSize, LogicalPath, Rate, Span};
+use terms::{Algorithm, ByteSize, LogicalPath, Rate, Span, Timestamp};
 
 /// One section of the file.
 pub(in crate::settings) struct Section {
@@ -59,6 +60,8 @@ pub(in crate::settings) enum Form {
     Text(fn(&mut Settings, String)),
     Texts(fn(&mut Settings, Vec<String>)),
     Path(fn(&mut Settings, PathBuf)),
+    Paths(fn(&mut Settings, Vec<PathBuf>)),
+    Instant(fn(&mut Settings, Timestamp)),
     Address(fn(&mut Settings, SocketAddr)),
     Boolean(fn(&mut Settings, bool)),
     Prefix(fn(&mut Settings, LogicalPath)),
@@ -94,8 +97,10 @@ pub(in crate::settings) static SECTIONS: &[&Section] = &[
     &rights::POLICY,
     &rights::RULE,
     &rights::EMBARGO,
-    &rights::ACCOUNT,
+    &accounts::ACCOUNT,
+    &accounts::GROUP,
     &sign_in::SECTION,
+    &sign_in::OPENID,
     &issuer::SECTION,
     &certificates::SECTION,
     &macaroons::SECTION,
@@ -138,6 +143,7 @@ pub(in crate::settings) fn built_in() -> Settings {
         rules: Vec::new(),
         embargoes: Vec::new(),
         accounts: Vec::new(),
+        groups: Vec::new(),
         sign_in: sign_in::SignIn::default(),
         issuers: Vec::new(),
         certificates: certificates::Certificates::default(),
