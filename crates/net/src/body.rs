@@ -142,11 +142,22 @@ impl Body {
     }
 
     /// Called once, when the body was handed over or given up. A body that is never asked for its bytes, as in an
-    /// answer to HEAD, ends incomplete unless it is empty.
+    /// answer to HEAD, ends incomplete unless it is empty. Who was to be told before is told first.
     #[must_use]
     pub fn on_end(mut self, tell: impl FnOnce(BodyEnd) + Send + 'static) -> Self {
-        self.on_end = Some(Box::new(tell));
+        self.on_end = Some(match self.on_end.take() {
+            None => Box::new(tell),
+            Some(before) => Box::new(move |end| {
+                before(end);
+                tell(end);
+            }),
+        });
         self
+    }
+
+    /// Bytes that are known to be still to come: all of them, unless it is a stream.
+    pub fn remaining_bytes(&self) -> u64 {
+        self.remaining
     }
 
     /// Lets ranges of files go by sendfile on the connection that this list belongs to.

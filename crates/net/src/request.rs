@@ -6,6 +6,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use terms::{Blame, Problem, Retry};
@@ -18,6 +20,8 @@ pub enum RequestBody {
     Network(NetworkBody),
     /// All there already.
     Memory(Full<Bytes>),
+    /// One of these, whose bytes are counted as they pass.
+    Counted(Box<RequestBody>, Arc<AtomicU64>),
 }
 
 /// A body as it arrives, given up when its sender stalls.
@@ -50,6 +54,12 @@ impl RequestBody {
     /// A body without bytes.
     pub fn empty() -> Self {
         Self::Memory(Full::new(Bytes::new()))
+    }
+
+    /// The same, and how many bytes of it were read so far.
+    pub fn counted(self) -> (Self, Arc<AtomicU64>) {
+        let count = Arc::new(AtomicU64::new(0));
+        (Self::Counted(Box::new(self), Arc::clone(&count)), count)
     }
 }
 
@@ -103,6 +113,15 @@ impl HttpBody for RequestBody {
         match self.get_mut() {
             Self::Network(body) => Pin::new(body).poll_frame(cx),
             Self::Memory(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Counted(body, count) => {
+                let frame = Pin::new(&mut **body).poll_frame(cx);
+                if let Poll::Ready(Some(Ok(frame))) = &frame
+                    && let Some(bytes) = frame.data_ref()
+                {
+                    count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                }
+                frame
+            }
         }
     }
 
@@ -110,6 +129,7 @@ impl HttpBody for RequestBody {
         match self {
             Self::Network(body) => body.is_end_stream(),
             Self::Memory(body) => body.is_end_stream(),
+            Self::Counted(body, _) => body.is_end_stream(),
         }
     }
 
@@ -117,6 +137,7 @@ impl HttpBody for RequestBody {
         match self {
             Self::Network(body) => body.size_hint(),
             Self::Memory(body) => body.size_hint(),
+            Self::Counted(body, _) => body.size_hint(),
         }
     }
 }
