@@ -47,12 +47,18 @@ pub(crate) struct Entry {
 /// One condition of a rule.
 #[derive(Clone, Debug)]
 pub(crate) struct Condition {
-    pub(crate) clause: Clause,
     pub(crate) facts: Facts,
     pub(crate) need: Need,
+    /// It alone, as a permit for anything; its id is the rule's number and its own place.
+    pub(crate) alone: CedarPolicy,
 }
 
 impl Entry {
+    /// Is it the short form of an embargo?
+    pub(crate) fn is_embargo(&self) -> bool {
+        self.clauses.iter().any(|condition| condition.need.ends.is_some())
+    }
+
     /// Does its answer depend on more than the profile?
     pub(crate) fn is_conditional(&self) -> bool {
         !self.facts.is_settled()
@@ -114,7 +120,7 @@ pub(crate) fn compile(anonymous: &[AnonymousGrant], source: &RuleSource) -> Resu
 }
 
 fn read_draft(draft: Draft, read: &mut Vec<Read>, faults: &mut Vec<PolicyError>) {
-    let source = format!("rule '{}'", draft.name);
+    let source = format!("rule '{}'", draft.name.escape_debug());
     match CedarPolicy::parse(Some(PolicyId::new(&draft.name)), &draft.text) {
         Ok(policy) => read.push(Read { name: draft.name, source, text: None, policy, needs: Some(draft.needs) }),
         Err(wrong) => faults.extend(wrong.iter().map(|wrong| PolicyError::new(&source, told(wrong)))),
@@ -183,21 +189,28 @@ fn check_types(read: &[Read], source: &RuleSource, faults: &mut Vec<PolicyError>
         Err(wrong) => return faults.push(PolicyError::new("policy", wrong.to_string())),
     };
     let result = Validator::new(schema::schema().clone()).validate(&set, ValidationMode::Strict);
+    let fault = |id: &PolicyId, wrong: &dyn Diagnostic| {
+        let rule = by_id.get(id);
+        let mut fault =
+            fault_of(wrong, rule.map_or("policy", |rule| &rule.source), rule.and_then(|rule| text_of(rule)));
+        // Where it is says which rule it is.
+        if let Some(rest) = fault.what.strip_prefix(&format!("for policy `{id}`, ")) {
+            fault.what = rest.to_owned();
+        }
+        fault
+    };
     // Cedar tells each fault once for every kind of caller and verb.
     let mut told = HashSet::new();
     for wrong in result.validation_errors() {
-        if !told.insert((wrong.policy_id(), offset_of(wrong))) {
-            continue;
+        if told.insert((wrong.policy_id(), offset_of(wrong))) {
+            faults.push(fault(wrong.policy_id(), wrong));
         }
-        let rule = by_id.get(wrong.policy_id());
-        faults.push(fault_of(wrong, rule.map_or("policy", |rule| &rule.source), rule.and_then(|rule| text_of(rule))));
     }
     for warning in result.validation_warnings() {
-        if let ValidationWarning::ImpossiblePolicy(wrong) = warning {
-            let rule = by_id.get(warning.policy_id());
-            let fault =
-                fault_of(wrong, rule.map_or("policy", |rule| &rule.source), rule.and_then(|rule| text_of(rule)));
-            faults.push(fault.instead("its verbs, places and conditions exclude each other: change one of them"));
+        let is_new = !told.iter().any(|(id, _)| *id == warning.policy_id());
+        if let (ValidationWarning::ImpossiblePolicy(wrong), true) = (warning, is_new) {
+            let instead = "its verbs, places and conditions exclude each other: change one of them";
+            faults.push(fault(warning.policy_id(), wrong).instead(instead));
         }
     }
     faults.sort_by_key(|fault| (fault.source.clone(), fault.line, fault.column));
@@ -258,24 +271,24 @@ fn entry(number: usize, rule: Read) -> Result<Entry, String> {
     let body = rule.policy.to_pst().map_err(|wrong| wrong.to_string())?.body().clone();
     let mut needs = rule.needs.unwrap_or_default().into_iter();
     let mut clauses = Vec::new();
-    for clause in body.clauses() {
-        let words = || format!("the condition `{clause}`");
-        let need = needs.next().unwrap_or_else(|| Need { words: words(), public: false, part: Part::Condition });
-        clauses.push(Condition { clause: clause.clone(), facts: Facts::of(clause), need });
+    for (place, clause) in body.clauses().iter().enumerate() {
+        let need = needs.next().unwrap_or_else(|| {
+            Need::private(Part::Condition, format!("`{clause}` to hold"), format!("`{clause}` not holding"))
+        });
+        let alone = permit(&clause_id(number, place), anything(), [clause.clone()])?;
+        clauses.push(Condition { facts: Facts::of(clause), need, alone });
     }
-    let settled_clauses = clauses.iter().filter(|condition| condition.facts.is_settled());
+    let facts = clauses.iter().fold(Facts::default(), |facts, condition| facts.union(condition.facts));
+    let settled = body.clauses().iter().filter(|clause| Facts::of(clause).is_settled()).cloned();
     let scope = (body.principal.clone(), body.action.clone(), body.resource.clone());
-    let settled = Template::new(PolicyId::new(number.to_string()), CedarEffect::Permit, scope.0, scope.1, scope.2)
-        .try_with_clauses(settled_clauses.map(|condition| condition.clause.clone()))
-        .map_err(|wrong| wrong.to_string())?;
-    let settled = cedar_of(settled)?;
+    let settled = permit(&number.to_string(), scope, settled)?;
     Ok(Entry {
         name: crate::names::keep(&rule.name),
         forbids: body.effect == CedarEffect::Forbid,
         verbs: verbs_of(&body.action),
         principal: body.principal.clone(),
         resource: body.resource.clone(),
-        facts: clauses.iter().fold(Facts::default(), |facts, condition| facts.union(condition.facts)),
+        facts,
         clauses,
         whole: rule.policy.new_id(id),
         settled,
@@ -283,9 +296,21 @@ fn entry(number: usize, rule: Read) -> Result<Entry, String> {
     })
 }
 
-/// A policy of Cedar from its parts.
-pub(crate) fn cedar_of(body: Template) -> Result<CedarPolicy, String> {
-    let policy: cedar_policy::pst::StaticPolicy = body.try_into().map_err(|_| "a rule has no slots".to_owned())?;
+/// The name of one condition of a rule.
+pub(crate) fn clause_id(number: impl std::fmt::Display, place: usize) -> String {
+    format!("{number}.{place}")
+}
+
+type Scope = (PrincipalConstraint, ActionConstraint, ResourceConstraint);
+
+fn anything() -> Scope {
+    (PrincipalConstraint::Any, ActionConstraint::Any, ResourceConstraint::Any)
+}
+
+fn permit(id: &str, scope: Scope, clauses: impl IntoIterator<Item = Clause>) -> Result<CedarPolicy, String> {
+    let template = Template::new(PolicyId::new(id), CedarEffect::Permit, scope.0, scope.1, scope.2);
+    let template = template.try_with_clauses(clauses).map_err(|wrong| wrong.to_string())?;
+    let policy = template.try_into().map_err(|_| "a rule has no slots".to_owned())?;
     CedarPolicy::from_pst(cedar_policy::pst::Policy::Static(policy)).map_err(|wrong| wrong.to_string())
 }
 

@@ -92,14 +92,31 @@ impl Policy {
             Verdict::Nothing => Cow::Borrowed(CLOSED),
         };
         let reason = match verdict {
-            Verdict::Forbid(_) if !hides => format!("the rule '{rule}' forbids {} here", ask.verb),
+            Verdict::Forbid(rule) if !hides && self.engine.entry(rule).is_embargo() => {
+                "the files here are under embargo".to_owned()
+            }
+            Verdict::Forbid(_) if !hides => format!("a rule forbids {} here", ask.verb),
             _ if anonymous => format!("{} here needs credentials that allow it", ask.verb),
             _ => format!("nothing gives you {} here", ask.verb),
         };
         let effect = if anonymous { Effect::Authenticate } else { Effect::Refuse };
-        let change = if anonymous { Some("signing in, or a token".to_owned()) } else { None };
+        // What depends on the file is not told to who may not know that there is one.
+        let ban = match verdict {
+            Verdict::Forbid(rule) => Some(rule),
+            _ => None,
+        };
+        let mut changes = if hides { Vec::new() } else { self.public_changes(ask, ban) };
+        if anonymous {
+            changes.insert(0, "credentials that allow it".to_owned());
+        }
+        let change = (!changes.is_empty()).then(|| changes.join(", or "));
         Decision { effect, rule, reason: Cow::Owned(reason), change, hides }
     }
+}
+
+/// Is the credential too narrow for this, whatever the rules say?
+pub(crate) fn is_narrowed(ask: &Ask<'_>) -> bool {
+    matches!(before(ask), Some(Before::Bound(_) | Before::Upload(_)))
 }
 
 fn before<'a>(ask: &Ask<'a>) -> Option<Before<'a>> {

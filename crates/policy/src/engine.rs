@@ -59,7 +59,7 @@ type Shard = RwLock<HashMap<Box<[u32]>, Arc<Outcome>>>;
 pub(crate) struct Engine {
     pub(crate) compiled: Compiled,
     index: Index,
-    authorizer: Authorizer,
+    pub(crate) authorizer: Authorizer,
     shards: [Shard; SHARDS],
     hasher: RandomState,
 }

@@ -100,9 +100,14 @@ impl Caller {
 
 /// A caller as an entity.
 pub(crate) fn caller_uid(identity: &Identity) -> EntityUid {
+    uid(Caller::of(identity.kind).type_name(), caller_id(identity))
+}
+
+/// A caller's identifier among those of its type.
+pub(crate) fn caller_id(identity: &Identity) -> &str {
     match Caller::of(identity.kind) {
-        Caller::Anonymous => uid(&ANONYMOUS, ANONYMOUS_ID),
-        caller => uid(caller.type_name(), &identity.name),
+        Caller::Anonymous => ANONYMOUS_ID,
+        _ => &identity.name,
     }
 }
 

@@ -10,6 +10,9 @@ use terms::{LogicalPath, Timestamp, Verb, VerbSet};
 /// An embargo that lasts longer is a mistyped one. (Cedar's instants reach further: no sum overflows.)
 const EMBARGO_MAX: Duration = Duration::from_secs(200 * 366 * 86_400);
 
+/// The name of the one rule that is always there.
+pub(crate) const CREDENTIAL: &str = "credential";
+
 /// One rule in Cedar's language, and what its conditions mean to people.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
@@ -21,15 +24,28 @@ pub(crate) struct Draft {
     pub(crate) needs: Vec<Need>,
 }
 
-/// What would satisfy a condition, as it follows after "it would take": `a request over TLS`.
+/// What a condition means to people, as it follows after "it would take".
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Need {
-    /// The words.
-    pub(crate) words: String,
-    /// May any caller know it? What is said of groups and other users is for operators alone.
-    pub(crate) public: bool,
     /// Which part of the rule it is.
     pub(crate) part: Part,
+    /// May any caller know it? What is said of groups and other users is for operators alone.
+    pub(crate) public: bool,
+    /// What would make it hold: `a request over TLS`.
+    pub(crate) hold: String,
+    /// What would make it fail: `a request without TLS`.
+    pub(crate) fail: String,
+    /// It is the end of an embargo.
+    pub(crate) ends: Option<EmbargoEnd>,
+}
+
+/// What ends an embargo.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EmbargoEnd {
+    /// The file's own attribute.
+    Own,
+    /// So long after import.
+    After(Duration),
 }
 
 /// The parts of a rule.
@@ -58,12 +74,17 @@ impl Part {
 }
 
 impl Need {
-    fn private(part: Part, words: impl Into<String>) -> Self {
-        Self { words: words.into(), public: false, part }
+    /// Said to operators alone.
+    pub(crate) fn private(part: Part, hold: impl Into<String>, fail: impl Into<String>) -> Self {
+        Self { part, public: false, hold: hold.into(), fail: fail.into(), ends: None }
     }
 
-    fn public(words: impl Into<String>) -> Self {
-        Self { words: words.into(), public: true, part: Part::Condition }
+    fn public(hold: impl Into<String>, fail: impl Into<String>) -> Self {
+        Self { public: true, ..Self::private(Part::Condition, hold, fail) }
+    }
+
+    fn end(ends: EmbargoEnd) -> Self {
+        Self { ends: Some(ends), ..Self::public("the embargo lasting", "") }
     }
 }
 
@@ -123,7 +144,7 @@ impl Writing {
             [Subject::Group(name)] => self.principal = format!("principal in {}", entity("Group", name)),
             [Subject::Issuer(name)] => self.principal = format!("principal in {}", entity("Issuer", name)),
             [Subject::Anonymous] => self.principal = "principal is Anonymous".to_owned(),
-            several => self.when(expression(several), Need::private(Part::Who, being(several))),
+            several => self.when(expression(several), Need::private(Part::Who, being(several), "being somebody else")),
         }
     }
 
@@ -150,8 +171,8 @@ impl Writing {
             several => {
                 let within = within(several);
                 let this = if has_administration { "resource is Port || " } else { "" };
-                let words = format!("a path below {}", listed(several.iter().map(LogicalPath::to_string)));
-                self.when(format!("{this}{within}"), Need::private(Part::Path, words));
+                let words = format!("a path below {}", listed(several));
+                self.when(format!("{this}{within}"), Need::private(Part::Path, words, "another path"));
             }
         }
     }
@@ -160,42 +181,50 @@ impl Writing {
         if !conditions.networks.is_empty() {
             let within = |network: &String| format!("context.address.isInRange(ip({}))", quoted(network));
             let any = conditions.networks.iter().map(within).collect::<Vec<_>>().join(" || ");
-            // Networks of a site are not everybody's business; that one of them is needed may be said.
-            self.when_known("context has address", &any, Need::public("a request from another network"));
+            // Which networks is not everybody's business; that another one is needed may be said.
+            let another = "a request from another network";
+            self.when_known("context has address", &any, Need::public(another, another));
         }
         if let Some(from) = conditions.from {
-            self.when(
-                format!("context.now >= {}", instant_not_before(from)),
-                Need::public(format!("asking after {from}")),
-            );
+            let need = Need::public(format!("asking from {from} on"), format!("asking before {from}"));
+            self.when(format!("context.now >= {}", instant_not_before(from)), need);
         }
         if let Some(until) = conditions.until {
-            let words = format!("asking before {until}");
-            self.when(format!("context.now < {}", instant_not_before(until)), Need::public(words));
+            let need = Need::public(format!("asking before {until}"), format!("asking from {until} on"));
+            self.when(format!("context.now < {}", instant_not_before(until)), need);
         }
+        let (with, without) = ("a request over TLS", "a request without TLS");
         match conditions.tls {
-            Some(true) => self.when("context.tls", Need::public("a request over TLS")),
-            Some(false) => self.when("!context.tls", Need::public("a request without TLS")),
+            Some(true) => self.when("context.tls", Need::public(with, without)),
+            Some(false) => self.when("!context.tls", Need::public(without, with)),
             None => {}
         }
         if let Some(age) = conditions.credential_age_max {
             let condition = format!("context.credential_age <= {}", duration(age));
-            let words = format!("a credential issued at most {} ago", told(age));
-            self.when_known("context has credential_age", &condition, Need::public(words));
+            let age = told(age);
+            let need = Need::public(
+                format!("a credential issued at most {age} ago"),
+                format!("one issued more than {age} ago"),
+            );
+            self.when_known("context has credential_age", &condition, need);
         }
         if let Some(most) = conditions.size_max_bytes {
-            let words = format!("at most {most} bytes at once, said beforehand");
-            self.when_known("context has bytes", &format!("context.bytes <= {}", long(most)), Need::public(words));
+            let need = Need::public(
+                format!("at most {most} bytes at once, said beforehand"),
+                format!("more than {most} bytes"),
+            );
+            self.when_known("context has bytes", &format!("context.bytes <= {}", long(most)), need);
         }
         if let Some(most) = conditions.daily_max_bytes {
-            let words = format!("having moved less than {most} bytes in the last day");
-            let condition = format!("context.used_bytes < {}", long(most));
-            self.when_known("context has used_bytes", &condition, Need::public(words));
+            let hold = format!("having moved less than {most} bytes in the last day");
+            let need = Need::public(hold, format!("having moved {most} bytes or more in the last day"));
+            self.when_known("context has used_bytes", &format!("context.used_bytes < {}", long(most)), need);
         }
         for (name, value) in &conditions.attributes {
-            let (key, value_quoted) = (quoted(name), quoted(value));
-            let condition = format!("resource.hasTag({key}) && resource.getTag({key}) == {value_quoted}");
-            self.when(condition, Need::private(Part::Condition, format!("a file whose {name} is {value}")));
+            let (key, wanted) = (quoted(name), quoted(value));
+            let condition = format!("resource.hasTag({key}) && resource.getTag({key}) == {wanted}");
+            let hold = format!("a file whose {name} is {value}");
+            self.when(condition, Need::private(Part::Condition, hold, format!("a file whose {name} is not {value}")));
         }
     }
 }
@@ -215,7 +244,7 @@ pub(crate) fn rule(rule: &Rule) -> Result<Draft, Vec<PolicyError>> {
 }
 
 fn faults_of(rule: &Rule) -> Vec<PolicyError> {
-    let fault = |what: String| PolicyError::new(format!("rule '{}'", rule.name), what);
+    let fault = |what: String| PolicyError::new(format!("rule '{}'", rule.name.escape_debug()), what);
     let mut faults = Vec::new();
     if rule.verbs.is_empty() {
         faults.push(fault("it names no verb".to_owned()).instead("write verbs = \"read\", or several with commas"));
@@ -276,7 +305,7 @@ fn check_network(text: &str) -> Result<(), String> {
 
 /// An embargo: it forbids, and grants nothing to anyone.
 pub(crate) fn embargo(embargo: &Embargo) -> Result<Draft, Vec<PolicyError>> {
-    let fault = |what: &str| PolicyError::new(format!("embargo '{}'", embargo.name), what);
+    let fault = |what: &str| PolicyError::new(format!("embargo '{}'", embargo.name.escape_debug()), what);
     if embargo.paths.is_empty() {
         return Err(vec![fault("it names no path").instead("write paths = [\"/survey\"]")]);
     }
@@ -296,19 +325,19 @@ pub(crate) fn embargo(embargo: &Embargo) -> Result<Draft, Vec<PolicyError>> {
     writing.verbs(read);
     writing.places(read, &embargo.paths);
     if !embargo.readers.is_empty() {
-        writing.unless(expression(&embargo.readers), Need::private(Part::Who, being(&embargo.readers)));
+        writing.unless(
+            expression(&embargo.readers),
+            Need::private(Part::Who, "being somebody else", being(&embargo.readers)),
+        );
     }
-    writing.unless(
-        "resource has embargo_until && context.now >= resource.embargo_until",
-        Need::public("asking after the end of the file's embargo, where it has one of its own"),
-    );
+    writing.unless("resource has embargo_until && context.now >= resource.embargo_until", Need::end(EmbargoEnd::Own));
     if let Some(lasts) = embargo.lasts {
         // A file with an end of its own, even an unreadable one, has that and no other.
         let condition = format!(
             "!resource.hasTag(\"embargo-until\") && resource has imported && context.now >= resource.imported.offset({})",
             duration(lasts)
         );
-        writing.unless(condition, Need::public(format!("asking {} after the file's import", told(lasts))));
+        writing.unless(condition, Need::end(EmbargoEnd::After(lasts)));
     }
     Ok(writing.finish())
 }
@@ -327,8 +356,8 @@ pub(crate) fn anonymous(grants: &[AnonymousGrant]) -> Vec<Draft> {
         let inside: Vec<_> =
             inside.filter(|path| **path != grant.path && path.is_within(&grant.path)).cloned().collect();
         if !inside.is_empty() {
-            let words = format!("a path outside {}", listed(inside.iter().map(LogicalPath::to_string)));
-            writing.unless(within(&inside), Need::private(Part::Path, words));
+            let words = format!("a path outside {}", listed(&inside));
+            writing.unless(within(&inside), Need::private(Part::Path, words, "another path"));
         }
         (!verbs.is_empty()).then(|| writing.finish())
     };
@@ -337,8 +366,11 @@ pub(crate) fn anonymous(grants: &[AnonymousGrant]) -> Vec<Draft> {
 
 /// The rule by which a credential grants what its bounds let through.
 pub(crate) fn capability() -> Draft {
-    let mut writing = Writing::new("credential", true);
-    writing.when("context.capability", Need::private(Part::Who, "a credential that grants by itself"));
+    let mut writing = Writing::new(CREDENTIAL, true);
+    writing.when(
+        "context.capability",
+        Need::private(Part::Who, "a credential that grants by itself", "another credential"),
+    );
     writing.finish()
 }
 
@@ -360,7 +392,7 @@ fn expression(subjects: &[Subject]) -> String {
     subjects.iter().map(one).collect::<Vec<_>>().join(" || ")
 }
 
-fn being(subjects: &[Subject]) -> String {
+pub(crate) fn being(subjects: &[Subject]) -> String {
     let one = |subject: &Subject| match subject {
         Subject::Everyone => "being anyone".to_owned(),
         Subject::Anonymous => "coming without credentials".to_owned(),
@@ -383,8 +415,9 @@ fn within(paths: &[LogicalPath]) -> String {
     }
 }
 
-fn listed(words: impl Iterator<Item = String>) -> String {
-    words.collect::<Vec<_>>().join(" or ")
+/// `/a or /b`
+pub(crate) fn listed<T: ToString>(several: &[T]) -> String {
+    several.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 fn entity(kind: &str, id: &str) -> String {

@@ -3,8 +3,13 @@
 use super::*;
 use terms::{Identity, Kind, LogicalPath, Principal, Timestamp, Verb};
 
+mod faults;
 mod first_form;
+mod matrix;
+mod meaning;
+mod site;
 mod soundness;
+mod story;
 
 fn path(text: &str) -> LogicalPath {
     text.parse().expect("a valid path")
