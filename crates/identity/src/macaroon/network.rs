@@ -1,18 +1,18 @@
-//! Networks in the notation of CIDR, as the caveat `ip:` lists them.
+//! Networks in the notation of CIDR, as the caveat `ip:` and shares list them.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 /// An address and how many of its first bits count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Network {
+pub struct Network {
     address: IpAddr,
     bits: u8,
 }
 
 impl Network {
     /// Is this address in it? IPv4 addresses inside IPv6 count as what they are.
-    pub(super) fn contains(self, address: IpAddr) -> bool {
+    pub fn contains(self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(own), IpAddr::V4(other)) => same(own.to_bits().into(), other.to_bits().into(), 32, self.bits),
             (IpAddr::V6(own), IpAddr::V6(other)) => same(own.to_bits(), other.to_bits(), 128, self.bits),

@@ -47,9 +47,11 @@ struct Written {
     i: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     g: BTreeSet<String>,
-    /// Form, id and end of the credential.
+    /// Form, id, beginning and end of the credential.
     f: u8,
     c: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     e: Option<i64>,
     /// Bounds: by, and the grants.
@@ -128,6 +130,7 @@ fn write(id: [u8; 16], minter: &Identity, now: Timestamp) -> Written {
         g: minter.groups.clone(),
         f: index(FORMS.iter().position(|form| *form == minter.credential.form)),
         c: minter.credential.id.clone(),
+        s: minter.credential.issued.map(Timestamp::seconds),
         e: minter.credential.expires.map(Timestamp::seconds),
         b: minter.bounds.iter().map(bound).collect(),
         a: minter.authorises,
@@ -147,6 +150,7 @@ fn read(written: Written) -> Option<Minter> {
     identity.groups = written.g;
     identity.credential.form = *FORMS.get(usize::from(written.f))?;
     identity.credential.id = written.c;
+    identity.credential.issued = written.s.map(Timestamp::from_seconds);
     identity.credential.expires = written.e.map(Timestamp::from_seconds);
     identity.bounds = written.b.into_iter().map(bound).collect::<Option<_>>()?;
     identity.authorises = written.a;

@@ -82,7 +82,8 @@ impl Verified {
         identity.credential = Credential {
             form: CredentialForm::Macaroon,
             id: self.minter.id.clone(),
-            issued: Some(self.minter.minted),
+            // As old as what it was asked for with: a macaroon is no way round a rule that wants fresh credentials.
+            issued: self.parent().issued,
             expires,
         };
         Ok(identity)
