@@ -16,6 +16,7 @@
 
 pub mod apache;
 pub mod authority;
+pub mod credentials;
 pub mod disk;
 pub mod http;
 pub mod issuer;
@@ -26,6 +27,7 @@ pub mod port;
 pub mod python;
 pub mod relay;
 pub mod run;
+pub mod site;
 pub mod tree;
 pub mod upload;
 pub mod xrootd;

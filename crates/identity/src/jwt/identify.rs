@@ -16,7 +16,7 @@ use terms::{Bound, Credential, CredentialForm, Identity, Kind, Timestamp};
 pub fn identify(claims: &Claims, rules: &IssuerRules, now: Timestamp) -> Result<Identity, Refusal> {
     let issuer = claims.text("iss")?.ok_or(Refusal::Missing("iss"))?;
     if issuer != rules.issuer {
-        return Err(Refusal::UnknownIssuer(shown(issuer)));
+        return Err(Refusal::unknown_issuer(issuer));
     }
     let profile = profile(claims, rules)?;
     require(claims, profile)?;

@@ -32,7 +32,7 @@ mod tests;
 pub fn verify(text: &str, keys: &KeySet, rules: &IssuerRules, now: Timestamp) -> Result<Identity, Refusal> {
     let token = Token::read(text)?;
     if token.issuer() != rules.issuer {
-        return Err(Refusal::UnknownIssuer(refusal::shown(token.issuer())));
+        return Err(Refusal::unknown_issuer(token.issuer()));
     }
     identify(token.verify(keys)?, rules, now)
 }

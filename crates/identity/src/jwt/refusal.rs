@@ -60,6 +60,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// For an issuer of this name, which a stranger has chosen.
+    pub fn unknown_issuer(name: &str) -> Self {
+        Self::UnknownIssuer(shown(name))
+    }
+
     /// A stable word for programs.
     pub const fn kind(&self) -> &'static str {
         match self {
