@@ -14,6 +14,7 @@ mod cpu;
 mod door;
 mod netns;
 mod packages;
+mod policy;
 mod servers;
 
 /// Side-by-side comparisons of Portolan with named peers.
@@ -28,11 +29,16 @@ struct Arguments {
 enum Comparison {
     /// GET and PUT against nginx, xrootd and rclone, with the same clients for all.
     Door(door::Options),
+    /// Decisions about rights against plain Cedar over all rules.
+    Policy(policy::Options),
 }
 
 fn main() -> ExitCode {
-    let Arguments { comparison: Comparison::Door(options) } = Arguments::parse();
-    door::main(&options).unwrap_or_else(|problem| {
+    let done = match Arguments::parse().comparison {
+        Comparison::Door(options) => door::main(&options),
+        Comparison::Policy(options) => policy::main(&options),
+    };
+    done.unwrap_or_else(|problem| {
         eprintln!("bench: {problem}");
         ExitCode::FAILURE
     })

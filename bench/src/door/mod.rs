@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 mod cases;
 mod clients;
-mod report;
+pub(crate) mod report;
 
 /// What stays free on the disk beside our files: other programs live there too.
 const SPARE_BYTES: u64 = 2 << 30;

@@ -35,7 +35,7 @@ pub(super) struct Report {
 
 /// Where and when it was measured.
 #[derive(Default, Serialize)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// UTC.
     pub date: String,
     /// What repeats it.
@@ -75,7 +75,7 @@ pub(super) struct Line {
 
 impl Facts {
     /// Asks the machine.
-    pub(super) fn gather(scratch: &Path, quick: bool) -> Self {
+    pub(crate) fn gather(scratch: &Path, quick: bool) -> Self {
         let kernel = rustix::system::uname();
         let text = |file: &str| fs::read_to_string(file).unwrap_or_default();
         let value = |text: &str, key: &str| {
@@ -101,13 +101,13 @@ impl Facts {
 }
 
 /// Over 1, 5 and 15 minutes.
-pub(super) fn load_average() -> String {
+pub(crate) fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
 /// The commit that is checked out, and whether tracked files differ from it.
-pub(super) fn commit(root: &Path) -> String {
+pub(crate) fn commit(root: &Path) -> String {
     let root = root.to_string_lossy();
     said("git", &["-C", &root, "describe", "--always", "--dirty", "--abbrev=12"])
 }

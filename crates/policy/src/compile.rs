@@ -42,6 +42,8 @@ pub(crate) struct Entry {
     pub(crate) settled: CedarPolicy,
     /// What the conditions that are not settled look at.
     pub(crate) facts: Facts,
+    /// The groups that it mentions, by number.
+    pub(crate) groups: Vec<u32>,
 }
 
 /// One condition of a rule.
@@ -114,7 +116,7 @@ pub(crate) fn compile(anonymous: &[AnonymousGrant], source: &RuleSource) -> Resu
             mentions.add(entity.type_name().basename(), entity.id().unescaped());
         }
         let source = rule.source.clone();
-        entries.push(entry(entries.len(), rule).map_err(|why| vec![PolicyError::new(source, why)])?);
+        entries.push(entry(entries.len(), rule, &mentions).map_err(|why| vec![PolicyError::new(source, why)])?);
     }
     Ok(Compiled { entries, mentions })
 }
@@ -266,7 +268,7 @@ fn told(wrong: &dyn Diagnostic) -> String {
     words
 }
 
-fn entry(number: usize, rule: Read) -> Result<Entry, String> {
+fn entry(number: usize, rule: Read, mentions: &Mentions) -> Result<Entry, String> {
     let id = PolicyId::new(number.to_string());
     let body = rule.policy.to_pst().map_err(|wrong| wrong.to_string())?.body().clone();
     let mut needs = rule.needs.unwrap_or_default().into_iter();
@@ -282,7 +284,10 @@ fn entry(number: usize, rule: Read) -> Result<Entry, String> {
     let settled = body.clauses().iter().filter(|clause| Facts::of(clause).is_settled()).cloned();
     let scope = (body.principal.clone(), body.action.clone(), body.resource.clone());
     let settled = permit(&number.to_string(), scope, settled)?;
+    let named = rule.policy.entity_literals();
+    let groups = named.iter().filter(|entity| entity.type_name().basename() == "Group");
     Ok(Entry {
+        groups: groups.filter_map(|group| mentions.group(group.id().unescaped())).collect(),
         name: crate::names::keep(&rule.name),
         forbids: body.effect == CedarEffect::Forbid,
         verbs: verbs_of(&body.action),

@@ -6,16 +6,18 @@
 //! that profile. Everything else is evaluated by Cedar each time, for the few rules whose settled part holds. A policy is
 //! never changed; a new one begins with an empty cache.
 
+use crate::callers::Callers;
 use crate::compile::{Compiled, Entry};
 use crate::facts::Facts;
 use crate::index::{CallerFacts, Index};
 use crate::request::{self, Question};
+use crate::schema::Caller;
 use crate::{Ask, mentions};
 use cedar_policy::{Authorizer, PolicyId, PolicySet};
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
+use terms::Verb;
 
 /// The cache has so many parts, each behind its own lock, so that cores seldom wait for one another.
 const SHARDS: usize = 16;
@@ -47,33 +49,47 @@ pub(crate) struct Outcome {
     pub(crate) conditional: Box<[u32]>,
     /// The same for Cedar.
     policies: PolicySet,
+    /// The groups that they mention, by number.
+    groups: Box<[u32]>,
     /// What their conditions look at.
     pub(crate) facts: Facts,
     /// Rules that fit in verb and place, but whose settled conditions do not hold.
     pub(crate) nearly: Box<[u32]>,
 }
 
-type Shard = RwLock<HashMap<Box<[u32]>, Arc<Outcome>>>;
+/// A profile by numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Key {
+    caller: u64,
+    place: u64,
+    verb: Verb,
+    tls: bool,
+}
+
+type Shard = RwLock<HashMap<Key, Arc<Outcome>>>;
 
 /// The rules at work.
 pub(crate) struct Engine {
     pub(crate) compiled: Compiled,
     index: Index,
+    callers: Callers,
     pub(crate) authorizer: Authorizer,
     shards: [Shard; SHARDS],
     hasher: RandomState,
-}
-
-thread_local! {
-    /// Keys are made here, so that looking one up allocates nothing.
-    static KEY: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Engine {
     pub(crate) fn new(compiled: Compiled) -> Self {
         let index = Index::of(&compiled);
         let shards = std::array::from_fn(|_| Shard::default());
-        Self { compiled, index, authorizer: Authorizer::new(), shards, hasher: RandomState::new() }
+        Self {
+            compiled,
+            index,
+            callers: Callers::new(),
+            authorizer: Authorizer::new(),
+            shards,
+            hasher: RandomState::new(),
+        }
     }
 
     pub(crate) fn entry(&self, number: u32) -> &Entry {
@@ -91,30 +107,35 @@ impl Engine {
 
     /// Looks at what is known of questions like this, which is found out now where it is not known.
     pub(crate) fn with_outcome<T>(&self, ask: &Ask<'_>, look: impl FnOnce(&Arc<Outcome>) -> T) -> T {
-        KEY.with_borrow_mut(|key| {
-            self.compiled.mentions.key(ask, key);
-            let shard = &self.shards[self.hasher.hash_one(&key[..]) as usize % SHARDS];
-            let known = shard.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(outcome) = known.get(&key[..]) {
-                return look(outcome);
-            }
-            drop(known);
-            let outcome = Arc::new(self.find_out(ask));
-            let mut known = shard.write().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= SHARD_OUTCOMES_MAX {
-                known.clear();
-            }
-            known.insert(key[..].into(), Arc::clone(&outcome));
-            drop(known);
-            look(&outcome)
-        })
+        let key = self.key(ask);
+        let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARDS];
+        let known = shard.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outcome) = known.get(&key) {
+            return look(outcome);
+        }
+        drop(known);
+        let outcome = Arc::new(self.find_out(ask));
+        let mut known = shard.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= SHARD_OUTCOMES_MAX {
+            known.clear();
+        }
+        known.insert(key, Arc::clone(&outcome));
+        drop(known);
+        look(&outcome)
+    }
+
+    pub(crate) fn key(&self, ask: &Ask<'_>) -> Key {
+        let mentions = &self.compiled.mentions;
+        let caller = self.callers.number(&ask.who.identity, mentions);
+        Key { caller, place: mentions.place_number(ask.verb, ask.path), verb: ask.verb, tls: ask.who.tls }
     }
 
     /// What Cedar says of the settled parts of all rules that can match.
     fn find_out(&self, ask: &Ask<'_>) -> Outcome {
-        let profile = self.compiled.mentions.profile(ask);
-        let caller = CallerFacts { caller: profile.caller, identity: &ask.who.identity };
+        let identity = &ask.who.identity;
+        let caller = CallerFacts { caller: Caller::of(identity.kind), identity };
         let candidates = self.index.candidates(&self.compiled, ask.verb, ask.path, &caller);
+        let profile = self.compiled.mentions.profile(ask, &self.groups(&candidates));
         let settled = self.policies(&candidates, |entry| entry.settled.clone());
         let holding = match request::of_profile(&profile) {
             Some(question) => {
@@ -153,8 +174,10 @@ impl Engine {
         let conditional: Box<[u32]> = holding.iter().copied().filter(could_change).collect();
         let nearly = candidates.iter().filter(|number| !holds(number)).take(NEARLY_MAX).copied().collect();
         let facts = conditional.iter().fold(Facts::default(), |facts, number| facts.union(self.entry(*number).facts));
+        let groups = self.groups(&conditional);
         Outcome {
             settled,
+            groups,
             policies: self.policies(&conditional, |entry| entry.whole.clone()),
             conditional,
             facts,
@@ -168,7 +191,7 @@ impl Engine {
     }
 
     fn weigh_conditions(&self, ask: &Ask<'_>, outcome: &Outcome) -> Verdict {
-        let profile = self.compiled.mentions.profile(ask);
+        let profile = self.compiled.mentions.profile(ask, &outcome.groups);
         match request::of_ask(ask, &profile, outcome.facts) {
             Some(question) => self.weigh_question(&question, outcome),
             // Facts that Cedar cannot take: nothing is allowed on their account, and every ban holds.
@@ -202,9 +225,17 @@ impl Engine {
         self.with_outcome(ask, |outcome| outcome.facts)
     }
 
-    /// The profile of a question.
-    pub(crate) fn profile<'a>(&'a self, ask: &Ask<'a>) -> mentions::Profile<'a> {
-        self.compiled.mentions.profile(ask)
+    /// The profile of a question, as far as these rules see it.
+    pub(crate) fn profile<'a>(&'a self, ask: &Ask<'a>, numbers: &[u32]) -> mentions::Profile<'a> {
+        self.compiled.mentions.profile(ask, &self.groups(numbers))
+    }
+
+    /// The groups that these rules mention.
+    fn groups(&self, numbers: &[u32]) -> Box<[u32]> {
+        let mut groups: Vec<u32> = numbers.iter().flat_map(|number| &self.entry(*number).groups).copied().collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups.into()
     }
 }
 

@@ -14,6 +14,8 @@
 //! prints. The short form is written out in Cedar ([`Policy::cedar`]); there is one engine.
 
 mod ask;
+mod below;
+mod callers;
 mod compile;
 mod decide;
 mod engine;

@@ -4,10 +4,10 @@
 //! since that one's own ancestors follow from it. Questions that look alike this way have one *profile*.
 
 use crate::Ask;
-use crate::schema::{self, ANONYMOUS_ID, Caller, GROUP, ISSUER};
+use crate::schema::{self, Caller, GROUP, ISSUER};
 use cedar_policy::EntityUid;
 use std::collections::HashMap;
-use terms::{CredentialForm, LogicalPath, Verb};
+use terms::{CredentialForm, Identity, LogicalPath, Verb};
 
 /// Names by number, numbers by name.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +56,6 @@ pub(crate) struct Profile<'a> {
     pub(crate) tls: bool,
     pub(crate) form: CredentialForm,
     pub(crate) capability: bool,
-    pub(crate) caller: Caller,
     pub(crate) caller_uid: EntityUid,
     /// Groups and issuer.
     pub(crate) parents: Vec<EntityUid>,
@@ -78,7 +77,7 @@ pub(crate) enum Place<'a> {
     },
 }
 
-/// What the key says of an absent name.
+/// What a row says of a name that no rule mentions.
 const ABSENT: u32 = u32::MAX;
 
 impl Default for Mentions {
@@ -114,6 +113,13 @@ impl Mentions {
         self.paths.number(path)
     }
 
+    /// Is any path mentioned that is below this one?
+    pub(crate) fn any_below(&self, path: &LogicalPath) -> bool {
+        let start = path.as_str().trim_end_matches('/');
+        let is_below = |one: &str| one.strip_prefix(start).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'));
+        self.paths.by_number.iter().any(|one| is_below(one))
+    }
+
     /// How many paths are mentioned.
     pub(crate) fn path_count(&self) -> usize {
         self.paths.by_number.len()
@@ -136,50 +142,58 @@ impl Mentions {
         self.chain(path.as_str()).map(|(number, _)| number)
     }
 
-    /// The profile as a row of numbers: equal for questions with equal profiles, and only for these.
-    pub(crate) fn key(&self, ask: &Ask<'_>, key: &mut Vec<u32>) {
-        let identity = &ask.who.identity;
+    /// The number of a mentioned group.
+    pub(crate) fn group(&self, name: &str) -> Option<u32> {
+        self.groups.number(name)
+    }
+
+    /// A caller as a row of numbers: equal for callers whom no rule tells apart, and only for these.
+    pub(crate) fn row(&self, identity: &Identity, row: &mut Vec<u32>) {
         let caller = Caller::of(identity.kind);
-        let flags = u32::from(ask.who.tls) | u32::from(identity.authorises) << 1;
-        key.clear();
-        key.push(ask.verb as u32 | (caller as u32) << 8 | (identity.credential.form as u32) << 16 | flags << 24);
-        let (deepest, is_itself) = match self.chain(ask.path.as_str()).next() {
-            _ if ask.verb.is_administration() => (ABSENT, false),
-            Some((number, path)) => (number, path.len() == ask.path.as_str().len()),
-            None => (ABSENT, false),
-        };
-        key.push(deepest);
-        key.push(u32::from(is_itself));
-        key.push(self.callers[caller as usize].number(&identity.name).unwrap_or(ABSENT));
+        row.clear();
+        let capability = u32::from(identity.authorises);
+        row.push(caller as u32 | (identity.credential.form as u32) << 8 | capability << 16);
+        row.push(self.callers[caller as usize].number(schema::caller_id(identity)).unwrap_or(ABSENT));
         let issuer = identity.issuer.as_deref().and_then(|issuer| self.issuers.number(issuer));
-        key.push(issuer.unwrap_or(ABSENT));
+        row.push(issuer.unwrap_or(ABSENT));
         if !self.groups.by_number.is_empty() {
             // A set in its order: the same groups give the same numbers in the same order.
-            key.extend(identity.groups.iter().filter_map(|group| self.groups.number(group)));
+            row.extend(identity.groups.iter().filter_map(|group| self.groups.number(group)));
         }
     }
 
-    /// The profile with its entities.
-    pub(crate) fn profile<'a>(&'a self, ask: &Ask<'a>) -> Profile<'a> {
+    /// A place as a number: equal for places that no rule tells apart, and only for these.
+    pub(crate) fn place_number(&self, verb: Verb, path: &LogicalPath) -> u64 {
+        if verb.is_administration() {
+            return u64::MAX;
+        }
+        match self.chain(path.as_str()).next() {
+            Some((number, above)) => u64::from(number) << 1 | u64::from(above.len() == path.as_str().len()),
+            None => u64::MAX,
+        }
+    }
+
+    /// The profile with its entities; of groups only these, given by their numbers.
+    pub(crate) fn profile<'a>(&'a self, ask: &Ask<'a>, groups: &[u32]) -> Profile<'a> {
         let identity = &ask.who.identity;
         let caller = Caller::of(identity.kind);
-        let issuer = identity.issuer.as_deref().and_then(|issuer| self.issuers.number(issuer));
-        let issuer = issuer.map(|number| schema::uid(&ISSUER, self.issuers.name(number)));
-        let groups = identity.groups.iter().filter_map(|group| self.groups.number(group));
-        let groups = groups.map(|number| schema::uid(&GROUP, self.groups.name(number)));
-        let name = match caller {
-            Caller::Anonymous => ANONYMOUS_ID,
-            _ if self.callers[caller as usize].number(&identity.name).is_some() => &identity.name,
-            _ => &self.nobody,
-        };
+        let mut parents = Vec::new();
+        if caller != Caller::Anonymous {
+            let held =
+                groups.iter().map(|number| self.groups.name(*number)).filter(|name| identity.groups.contains(*name));
+            parents.extend(held.map(|name| schema::uid(&GROUP, name)));
+            let issuer = identity.issuer.as_deref().filter(|issuer| self.issuers.number(issuer).is_some());
+            parents.extend(issuer.map(|issuer| schema::uid(&ISSUER, issuer)));
+        }
+        let id = schema::caller_id(identity);
+        let is_mentioned = caller == Caller::Anonymous || self.callers[caller as usize].number(id).is_some();
         Profile {
             verb: ask.verb,
             tls: ask.who.tls,
             form: identity.credential.form,
             capability: identity.authorises,
-            caller,
-            caller_uid: schema::uid(caller.type_name(), name),
-            parents: if caller == Caller::Anonymous { Vec::new() } else { groups.chain(issuer).collect() },
+            caller_uid: schema::uid(caller.type_name(), if is_mentioned { id } else { &self.nobody }),
+            parents,
             place: self.place(ask),
         }
     }

@@ -65,7 +65,7 @@ fn holding(engine: &Engine, numbers: &[u32], ask: &Ask<'_>) -> HashSet<String> {
             }
         }
     }
-    let profile = engine.profile(ask);
+    let profile = engine.profile(ask, numbers);
     let question = request::of_ask(ask, &profile, facts);
     let (Some(question), Ok(policies)) = (question, PolicySet::from_policies(policies)) else { return bans };
     let response = engine.authorizer.is_authorized(&question.request, &policies, &question.entities);

@@ -41,7 +41,10 @@ pub(crate) fn of_ask(ask: &Ask<'_>, profile: &Profile<'_>, facts: Facts) -> Opti
         Place::Port => schema::uid(&PORT, THIS),
         Place::Path { .. } => schema::uid(&PATH, ask.path.as_str()),
     };
-    let (attributes, tags) = of_place(ask, facts);
+    let (attributes, tags) = match profile.place {
+        Place::Port => (Vec::new(), Vec::new()),
+        Place::Path { .. } => of_place(ask, facts),
+    };
     let place = Entity::new_with_tags(uid, attributes, ancestors(&profile.place), tags).ok()?;
     let mut context = settled_facts(profile.tls, profile.form, profile.capability);
     add_facts(ask, facts, &mut context);

@@ -277,8 +277,15 @@ fn check(engine: &Engine, question: &Owned) {
     assert!(agree, "{question:?}\nCedar: {decision:?} by {rules:?}; we: {verdict:?}\n{}", told());
 }
 
+/// `PROPTEST_CASES=2000` looks longer.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 96 };
+    ProptestConfig { cases, failure_persistence: None, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn index_and_cache_answer_as_plain_cedar_does(source in source(), questions in vec(question(), 40)) {
@@ -296,11 +303,7 @@ fn outcomes_are_shared_by_those_alone_whom_no_rule_tells_apart() {
     let rule = Rule { subjects: vec![Subject::Group("g".to_owned())], ..super::everyone("r", "read", "/a") };
     let engine =
         Engine::new(compile::compile(&[], &RuleSource { rules: vec![rule], ..RuleSource::default() }).expect("rules"));
-    let key = |who: &Principal, at: &str| {
-        let mut key = Vec::new();
-        engine.compiled.mentions.key(&Ask::new(who, Verb::Read, &path(at), Timestamp::from_seconds(0)), &mut key);
-        key
-    };
+    let key = |who: &Principal, at: &str| engine.key(&Ask::new(who, Verb::Read, &path(at), Timestamp::from_seconds(0)));
     let in_groups = |name: &str, groups: &[&str]| {
         let identity = Identity {
             groups: groups.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(),
