@@ -16,15 +16,14 @@ use zeroize::Zeroizing;
 /// Validity of a host certificate that we make: 13 months, the most that common clients accept.
 const HOST_VALIDITY: Duration = Duration::from_secs(397 * 86_400);
 
-/// At a start with less than this left it is made anew, so that a port restarted every few months never lets it run out.
-const RENEW_BEFORE: Duration = Duration::from_secs(120 * 86_400);
+/// With less than this left it is made anew, at a start or while the port runs: clients have time to see the next one.
+pub(crate) const RENEW_BEFORE: Duration = Duration::from_secs(120 * 86_400);
 
 /// The certificate to listen with.
 pub(crate) struct HostCertificate {
     pub(crate) credential: Credential,
     /// The authority to trust, when it is our own.
     pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) expiry: Option<SystemTime>,
 }
 
 /// The certificate of the settings, or one of our own authority, made when it is not there, lacks a name or runs out.
@@ -33,15 +32,13 @@ pub(crate) fn host_certificate(settings: &Settings) -> Result<HostCertificate, P
     if let (Some(certificate), Some(key)) = (&listen.certificate, &listen.key) {
         let credential =
             Credential { certificate_pem: certificate::load_pem(certificate)?, key_pem: certificate::load_pem(key)? };
-        let expiry = certificate::expiry(&credential.certificate_pem).ok();
-        return Ok(HostCertificate { credential, ca_file: None, expiry });
+        return Ok(HostCertificate { credential, ca_file: None });
     }
     let folder = settings.data_dir.join("tls");
     make_private(&folder)?;
     let ca_file = folder.join("ca.pem");
     let credential = own_credential(&folder, &ca_file, &names(settings))?;
-    let expiry = certificate::expiry(&credential.certificate_pem).ok();
-    Ok(HostCertificate { credential, ca_file: Some(ca_file), expiry })
+    Ok(HostCertificate { credential, ca_file: Some(ca_file) })
 }
 
 fn own_credential(folder: &Path, ca_file: &Path, names: &[String]) -> Result<Credential, Problem> {
@@ -76,7 +73,7 @@ fn own_credential(folder: &Path, ca_file: &Path, names: &[String]) -> Result<Cre
 }
 
 /// All that clients may call this host by.
-fn names(settings: &Settings) -> Vec<String> {
+pub(crate) fn names(settings: &Settings) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     let mut add = |name: String| {
         if !name.is_empty() && !names.contains(&name) {
@@ -103,6 +100,7 @@ pub(crate) async fn first_token(archive: &Archive, now: Timestamp) -> Result<Opt
         verbs: VerbSet::all(),
         path: LogicalPath::root(),
         lifetime: None,
+        account: None,
     };
     let (record, text) = mint(request, now)?;
     archive.record_token(&record).await.map_err(|error| archive_problem("record the first token", &error))?;
