@@ -12,7 +12,8 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n";
 /// The beginning of a multistatus body. `D` and `oc` are declared here and nothing is the default, so that dead
 /// properties, which declare what they use, can be set in as they are.
 pub const fn multistatus_open() -> &'static str {
-    "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\" xmlns:oc=\"http://owncloud.org/ns\">\n"
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\" xmlns:oc=\"http://owncloud.org/ns\" \
+     xmlns:p=\"urn:portolan:dav\">\n"
 }
 
 /// Its end.

@@ -2,10 +2,10 @@
 
 use super::locks::Lock;
 use super::request::Propfind;
-use super::spec::{DAV, OWNCLOUD};
+use super::spec::{DAV, OWNCLOUD, PORTOLAN};
 use super::xml::{Name, escape};
 use std::fmt::Write as _;
-use terms::{Algorithm, DigestSet, LogicalPath, Timestamp};
+use terms::{Algorithm, Attributes, DigestSet, LogicalPath, Timestamp};
 
 /// File or folder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +53,8 @@ pub struct Facts<'a> {
     pub media_type: Option<&'a str>,
     /// Those that are known; never computed for a listing.
     pub digests: Option<&'a DigestSet>,
+    /// What is said of it, where that has been looked up.
+    pub attributes: Option<&'a Attributes>,
     /// Room in the store.
     pub quota: Option<Quota>,
     /// The locks in whose scope it is.
@@ -103,11 +105,13 @@ pub enum Live {
     QuotaUsedBytes,
     /// ownCloud's `checksums`, which rclone reads.
     Checksums,
+    /// Our own `attributes`: a dictionary of strings (RFC 9651 §3.2).
+    Attributes,
 }
 
 impl Live {
     /// All of them; the first [`Self::OF_RFC_4918`] are what `allprop` gives.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CreationDate,
         Self::DisplayName,
         Self::GetContentLength,
@@ -120,6 +124,7 @@ impl Live {
         Self::QuotaAvailableBytes,
         Self::QuotaUsedBytes,
         Self::Checksums,
+        Self::Attributes,
     ];
     /// How many of [`Self::ALL`] RFC 4918 defines; RFC 4331 §2 wants its own out of `allprop`.
     pub const OF_RFC_4918: usize = 9;
@@ -139,6 +144,7 @@ impl Live {
             Self::QuotaAvailableBytes => "quota-available-bytes",
             Self::QuotaUsedBytes => "quota-used-bytes",
             Self::Checksums => "checksums",
+            Self::Attributes => "attributes",
         }
     }
 
@@ -146,6 +152,7 @@ impl Live {
     pub const fn namespace(self) -> &'static str {
         match self {
             Self::Checksums => OWNCLOUD,
+            Self::Attributes => PORTOLAN,
             _ => DAV,
         }
     }
@@ -172,10 +179,11 @@ impl Live {
         }
     }
 
-    /// The tag as our answers spell it: `D` and `oc` are declared at their root.
+    /// The tag as our answers spell it: `D`, `oc` and `p` are declared at their root.
     pub(super) const fn prefix(self) -> &'static str {
         match self {
             Self::Checksums => "oc",
+            Self::Attributes => "p",
             _ => "D",
         }
     }
@@ -213,6 +221,7 @@ impl Live {
             Self::QuotaAvailableBytes => facts.quota.is_some_and(|q| write!(out, "{}", q.available_bytes).is_ok()),
             Self::QuotaUsedBytes => facts.quota.is_some_and(|q| write!(out, "{}", q.used_bytes).is_ok()),
             Self::Checksums => write_checksums(facts.digests, out),
+            Self::Attributes => facts.attributes.map(|attributes| escape(&attributes.to_string(), out)).is_some(),
         };
         if has_value {
             let _ = write!(out, "</{}:{}>", self.prefix(), self.local());

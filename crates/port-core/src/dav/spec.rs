@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const DAV: &str = "DAV:";
 /// The namespace of ownCloud, which rclone and other programs read checksums from.
 pub const OWNCLOUD: &str = "http://owncloud.org/ns";
+/// Our own namespace.
+pub const PORTOLAN: &str = "urn:portolan:dav";
 /// The namespace that the prefix `xml` always has (Namespaces in XML 1.0 §3).
 pub const XML: &str = "http://www.w3.org/XML/1998/namespace";
 /// The namespace of declarations themselves; nothing may be bound to it (Namespaces in XML 1.0 §3).

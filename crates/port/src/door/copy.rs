@@ -1,31 +1,44 @@
 //! Copying one file inside the port.
 
 use super::problem::{self, caller};
-use super::{Door, write};
+use super::rights::About;
+use super::{Door, Said, attributes, write};
 use crate::staging::{Publication, Published, Staged, Writer};
 use bytes::Bytes;
 use port_core::http::conditional::{Conditions, TagList};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::time::SystemTime;
 use terms::{Algorithm, LogicalPath, Principal, Problem};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 1024 * 1024;
 
+/// What is to be copied, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub(crate) from: &'a LogicalPath,
+    pub(crate) to: &'a LogicalPath,
+    pub(crate) overwrite: bool,
+    pub(crate) who: &'a Principal,
+    /// What the decision to let the source be read was about.
+    pub(crate) judged: About,
+    /// What the decision to let the destination be replaced was about.
+    pub(crate) replaced: About,
+    /// Does whoever put the source there stay the owner? So it is when the file moves.
+    pub(crate) keeps_owner: bool,
+}
+
 /// See [`Door::copy_file`]. The bytes are read and digested, not only cloned: a copy that the disk has damaged is refused
 /// when the source's record says so.
-pub(crate) async fn copy_file(
-    door: &Door,
-    from: &LogicalPath,
-    to: &LogicalPath,
-    overwrite: bool,
-    who: &Principal,
-) -> Result<Published, Problem> {
+pub(crate) async fn copy_file(door: &Door, order: Order<'_>) -> Result<Published, Problem> {
+    let Order { from, to, overwrite, who, judged, replaced, keeps_owner } = order;
     let source = door.namespaces().resolve(from)?;
     let place = door.namespaces().resolve(to)?;
     let failed = |error: io::Error| problem::of_io(&error, &format!("copy to {to} from"), from);
     let (file, metadata) = source.open().await.map_err(failed)?;
+    judged.check(from, &metadata)?;
     write::check_parent(door, to).await?;
     let record = door.record_of(from, &metadata).await?;
     let known = record.as_ref().map(|record| record.digests.clone()).unwrap_or_default();
@@ -41,7 +54,13 @@ pub(crate) async fn copy_file(
     if let Some((ours, recorded)) = digests.contradiction(&known) {
         return Err(damaged(from, &recorded.to_string(), &ours.to_string()));
     }
-    let attributes = record.as_ref().map(|record| record.attributes.clone()).unwrap_or_default();
+    let now = SystemTime::now().into();
+    let attributes = attributes::of_copy(record.as_ref(), &source.namespace, &place.namespace, now);
+    let attributes = attributes.map_err(|error| attributes::invalid(to, &error))?;
+    let publisher = match &record {
+        Some(record) if keeps_owner => record.publisher.clone(),
+        _ => who.to_string(),
+    };
     let media_type = record.and_then(|record| record.media_type);
     if let Some(media_type) = &media_type {
         super::media::remember(writer.staged().file(), to, media_type);
@@ -53,10 +72,11 @@ pub(crate) async fn copy_file(
         body: None,
         digests,
         media_type,
-        publisher: who.to_string(),
-        attributes,
+        publisher,
+        said: Said::Exactly(attributes),
         conditions: Conditions { if_none_match: only_new, ..Conditions::default() },
         may_replace: overwrite,
+        judged: replaced,
     };
     door.publisher()?.publish(publication).await
 }

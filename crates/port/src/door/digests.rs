@@ -1,6 +1,6 @@
 //! Digests of published files: from the record, or computed on demand of files that others put into the store.
 
-use super::{Door, Place, problem};
+use super::{Door, Place, attributes, problem};
 use crate::store::Metadata;
 use archive::FileRecord;
 use port_core::digest::Digester;
@@ -8,8 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
-use std::time::SystemTime;
-use terms::{Algorithm, Attributes, DigestSet, Problem, Timestamp};
+use terms::{Algorithm, DigestSet, Problem};
 
 /// So many files at once are read for their digests: more would only make the disk seek.
 pub(crate) const AT_ONCE: usize = 2;
@@ -55,16 +54,10 @@ pub(crate) async fn of_file(
 fn record_of(place: &Place, before: Option<FileRecord>, metadata: &Metadata, digests: DigestSet) -> FileRecord {
     match before {
         Some(record) => FileRecord { digests, ..record },
-        None => FileRecord {
-            path: place.path.clone(),
-            identity: metadata.identity(),
-            digests,
-            media_type: None,
-            published: Timestamp::from(SystemTime::now()),
-            staged: None,
-            publisher: "found in the store".to_owned(),
-            attributes: Attributes::default(),
-        },
+        None => {
+            let record = attributes::found_in_store(&place.namespace, &place.path, metadata.identity());
+            FileRecord { digests, ..record }
+        }
     }
 }
 

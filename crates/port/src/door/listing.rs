@@ -23,24 +23,24 @@ const MAX_ENTRIES: usize = 10_000;
 const USUAL_JSON_ENTRIES: usize = 1_000;
 
 /// Answers GET and HEAD of a folder.
-pub async fn respond(door: &Door, data: DataRequest, folder: Metadata) -> Result<Response<Body>, Problem> {
+pub async fn respond(door: &Door, data: &DataRequest, folder: Metadata) -> Result<Response<Body>, Problem> {
     debug_assert!(folder.is_folder(), "listings are of folders");
     let DataRequest { path, trailing_slash, principal, view, parts, .. } = data;
-    door.authorise(&principal, Verb::List, &path, None).await?;
+    door.authorise(principal, Verb::List, path, None).await?;
     let form = Form::of(&parts.headers);
-    if form == Form::Page && !trailing_slash && accepts(&parts.headers, "text/html") {
+    if form == Form::Page && !*trailing_slash && accepts(&parts.headers, "text/html") {
         // Only browsers: they resolve the page's relative links. Programs of this field take a redirect for a failure.
-        return Ok(redirect(&view.href(&path), parts.uri.query()));
+        return Ok(redirect(&view.href(path), parts.uri.query()));
     }
     let ask = Ask::read(parts.uri.query(), form)?;
     if parts.method == Method::HEAD {
         return Ok(form.response(Body::empty()));
     }
-    let (rows, next) = rows(door, &path, &principal, &ask).await?;
+    let (rows, next) = rows(door, path, principal, &ask).await?;
     let text = match form {
-        Form::Page => page::render(&view, &path, trailing_slash, &rows, next.as_deref())
+        Form::Page => page::render(view, path, *trailing_slash, &rows, next.as_deref())
             .map_err(|error| problem::ours(format!("the page of {path} could not be made: {error}")))?,
-        Form::Json => json(&view.shown(&path), rows, next)?,
+        Form::Json => json(&view.shown(path), rows, next)?,
     };
     Ok(form.response(Body::full(text)))
 }
@@ -154,18 +154,22 @@ async fn rows(
         entries.retain(|entry| entry.name > *after);
     }
     entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-    let mut records = FolderRecords::of(door, folder, all).await?;
+    let mut records = FolderRecords::new(folder, all);
     let mut rows: Vec<Row> = Vec::new();
     for entry in entries {
         let Ok(path) = folder.join(&entry.name) else { continue };
-        if !door.probe(who, Verb::Stat, &path).await? {
+        let (may_stat, record) = records.consider(door, who, Verb::Stat, &path, &entry).await?;
+        if !may_stat.allows() {
             continue;
         }
         if rows.len() == ask.limit {
             let last = rows.last().map(|row| row.name.clone());
             return Ok((rows, last));
         }
-        let record = records.take(door, &path, &entry).await?;
+        let record = match record {
+            Some(record) => record,
+            None => records.take(door, &path, &entry).await?,
+        };
         rows.push(row(entry, record.map(|record| record.digests).unwrap_or_default()));
     }
     Ok((rows, None))

@@ -78,3 +78,13 @@ pub(crate) fn of(file: &File, path: &LogicalPath) -> String {
         Err(_) => guess(path).to_owned(),
     }
 }
+
+/// Does a browser show it without running anything that is in it? Unknown types are not called harmless.
+pub(crate) fn is_harmless(media_type: &str) -> bool {
+    let kind = media_type.split(';').next().unwrap_or_default().trim();
+    let pictures = kind.starts_with("image/") && !kind.contains("svg") && !kind.contains("xml");
+    pictures
+        || kind.starts_with("audio/")
+        || kind.starts_with("video/")
+        || matches!(kind, "application/octet-stream" | "application/fits" | "text/plain")
+}

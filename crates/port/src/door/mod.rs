@@ -1,6 +1,7 @@
 //! The door: every request for data passes through [`Door::handle`] (paths below `/data/`) or [`Door::handle_upload`]
 //! (resumable uploads), is judged by the policy, and ends as a response or a [`Problem`].
 
+pub(crate) mod attributes;
 mod copy;
 pub mod dav;
 mod digests;
@@ -19,9 +20,11 @@ pub mod usage;
 mod view;
 mod write;
 
+pub use attributes::Said;
 pub use facts::{DataRequest, ResponseFacts};
 pub use names::{Namespace, Namespaces, Place};
 pub use problem::problem_response;
+pub(crate) use rights::About;
 pub use settings::{DoorSettings, NamespaceSettings};
 pub use traffic::Traffic;
 pub use upload::UPLOADS_PREFIX;
@@ -82,6 +85,7 @@ impl Door {
         let area = Arc::new(Area::open(&settings.staging, settings.file_mode)?);
         recover(&area, &archive, &namespaces).await?;
         let locks = dav::LockTable::load(&archive).await?;
+        let usage = usage::Usage::load(&archive).await?;
         let traffic = Arc::new(Traffic::default());
         let names: Arc<tokio::sync::Mutex<()>> = Arc::default();
         let counting = Arc::clone(&traffic);
@@ -99,7 +103,7 @@ impl Door {
             archive,
             rights,
             traffic,
-            usage: usage::Usage::default(),
+            usage,
             area,
             archived: Arc::clone(publisher.archived()),
             uploads: Uploads::default(),
@@ -110,6 +114,7 @@ impl Door {
             names,
         });
         tokio::spawn(sweep_now_and_then(Arc::downgrade(&inner)));
+        tokio::spawn(usage::save_now_and_then(Arc::downgrade(&inner)));
         Ok(Self { inner })
     }
 
@@ -121,6 +126,7 @@ impl Door {
             // An error is a panic in the task, which was reported when it happened.
             let _ = publishing.await;
         }
+        self.usage().save(self.archive()).await;
     }
 
     /// Answers one request for a path below [`DATA_PREFIX`]. The daemon has put a [`Principal`] into the extensions;
@@ -223,7 +229,9 @@ impl Door {
         overwrite: bool,
         who: &Principal,
     ) -> Result<bool, Problem> {
-        copy::copy_file(self, from, to, overwrite, who).await.map(|published| published.created)
+        let (judged, replaced) = (About::Path, About::Path);
+        let order = copy::Order { from, to, overwrite, who, judged, replaced, keeps_owner: false };
+        copy::copy_file(self, order).await.map(|published| published.created)
     }
 
     /// The room in the staging area.
@@ -247,6 +255,11 @@ impl Door {
     /// Bounds how many files are read for their digests at once.
     pub(crate) async fn digest_turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
         self.inner.digest_turns.acquire().await.map_err(|_| problem::closing())
+    }
+
+    /// The longest file that this caller may send.
+    pub(crate) fn most_bytes(&self, who: &Principal) -> u64 {
+        self.settings().max_file_size_bytes.min(who.identity.upload_max_bytes.unwrap_or(u64::MAX))
     }
 
     /// What bounds a body that announces this length.
@@ -276,7 +289,7 @@ impl Door {
                     _ => Err(problem),
                 })
             }
-            "OPTIONS" => Ok(self.options()),
+            "OPTIONS" => Ok(self.options(&data.principal)),
             "PROPFIND" | "PROPPATCH" | "MKCOL" | "MOVE" | "COPY" | "LOCK" | "UNLOCK" => {
                 Box::pin(dav::handle(self, method.clone(), data)).await
             }
@@ -285,7 +298,7 @@ impl Door {
     }
 
     /// The same for every path, so that it tells nothing about what is there.
-    fn options(&self) -> Response<Body> {
+    fn options(&self, who: &Principal) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         headers.insert(header::ALLOW, HeaderValue::from_static(ALLOW));
@@ -293,7 +306,7 @@ impl Door {
         // Without it, Windows' own client takes us for a plain web server.
         headers.insert(HeaderName::from_static("ms-author-via"), HeaderValue::from_static("DAV"));
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        upload::put_abilities(headers, self);
+        upload::put_abilities(headers, self, who);
         response
     }
 }

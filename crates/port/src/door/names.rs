@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use terms::{Algorithm, LogicalPath, Problem, Timestamp};
+use std::time::Duration;
+use terms::{Algorithm, Attributes, LogicalPath, Problem, Timestamp};
 
 /// One namespace: a store, mounted at a logical path.
 pub struct Namespace {
@@ -19,6 +20,10 @@ pub struct Namespace {
     pub store: Store,
     /// The digests that are computed of everything that arrives.
     pub algorithms: Vec<Algorithm>,
+    /// What is said of everything that arrives.
+    pub attributes: Attributes,
+    /// For so long everything that arrives is under embargo.
+    pub embargo: Option<Duration>,
 }
 
 /// A logical path, and where it is in its store.
@@ -86,6 +91,8 @@ impl Namespaces {
                 root: one.root.clone(),
                 store,
                 algorithms: one.algorithms.clone(),
+                attributes: one.attributes.clone(),
+                embargo: one.embargo,
             }));
         }
         all.sort_by_key(|namespace| std::cmp::Reverse(namespace.mount.as_str().len()));

@@ -290,7 +290,7 @@ pub(crate) fn unauthenticated(verb: Verb, path: &LogicalPath, decision: &Decisio
         401,
         "credentials-needed",
         "Credentials are needed",
-        format!("Tried to {verb} {path} without valid credentials: {}.", decision.reason),
+        format!("Tried to {verb} {path} without credentials: {}.", told(decision)),
         "Send a token (`Authorization: Bearer ptl_…`); the operator makes one with `portolan token create`.",
     )
 }
@@ -301,9 +301,19 @@ pub(crate) fn refused(verb: Verb, path: &LogicalPath, decision: &Decision) -> Pr
         403,
         "not-allowed",
         "Not allowed",
-        format!("Tried to {verb} {path}: {} (rule: {}).", decision.reason, decision.rule),
-        "Use a token that allows it, or ask the operator.",
+        format!("Tried to {verb} {path}: {}.", told(decision)),
+        match &decision.change {
+            Some(change) => format!("It would take {change}."),
+            None => "Use credentials that allow it, or ask the operator.".to_owned(),
+        },
     )
+}
+
+/// The reason and the rule, as far as the caller may know. Where a file is hidden, nothing here may depend on whether it
+/// is there: no rule is named, and the policy gives a reason that fits both.
+fn told(decision: &Decision) -> String {
+    let (reason, rule) = (&decision.reason, &decision.rule);
+    if decision.hides || reason.contains(&**rule) { reason.to_string() } else { format!("{reason} (rule: {rule})") }
 }
 
 /// Not a path.

@@ -1,6 +1,7 @@
 //! GET and HEAD of a file.
 
 use super::problem;
+use super::rights::Considered;
 use super::traffic::{Outcome, Transfer};
 use super::{DataRequest, Door, Place, digests, listing, media};
 use crate::door::write::put_tag;
@@ -28,49 +29,84 @@ const TRANSFER_STATUS: HeaderName = HeaderName::from_static("x-transfer-status")
 pub(crate) async fn respond(door: &Door, data: DataRequest) -> Result<Response<Body>, Problem> {
     let is_head = data.parts.method == Method::HEAD;
     let (who, path) = (&data.principal, &data.path);
-    let may_read = door.consider(who, if is_head { Verb::Stat } else { Verb::Read }, path, None).await?;
-    // Whoever may do neither does not learn what is there.
-    if !may_read.allows() && !door.probe(who, Verb::List, path).await? {
+    let verb = if is_head { Verb::Stat } else { Verb::Read };
+    if door.wants_object(who, verb, path) {
+        return Box::pin(respond_knowing(door, data, verb)).await;
+    }
+    let may_read = door.consider(who, verb, path, None).await?;
+    if may_read.hides() {
         may_read.settle(door)?;
     }
-    let place = match door.namespaces().resolve(path) {
-        Ok(place) => place,
-        Err(problem) => return Box::pin(folder(door, data, problem)).await,
-    };
-    match place.open().await {
-        Ok((file, metadata)) => {
+    match open(door, &data).await {
+        Ok(opened) => {
             may_read.settle(door)?;
-            // A slash at the end means a folder, and this is none.
-            if data.trailing_slash {
-                return Err(problem::not_found(path));
-            }
-            send(door, &data, &place, Arc::new(file), metadata).await
+            send(door, &data, opened).await
         }
-        Err(error) => {
-            let problem = problem::of_io(&error, "open", path);
-            Box::pin(folder(door, data, problem)).await
+        Err(problem) => Box::pin(folder(door, &data, problem, may_read)).await,
+    }
+}
+
+/// The same where rules must know the file: it is opened first, so that they judge the very bytes that are then sent.
+async fn respond_knowing(door: &Door, data: DataRequest, verb: Verb) -> Result<Response<Body>, Problem> {
+    let (who, path) = (&data.principal, &data.path);
+    let opened = open(door, &data).await;
+    let may_read = match &opened {
+        Ok((_, _, metadata)) => door.consider_found(who, verb, path, *metadata).await?,
+        Err(_) => door.consider(who, verb, path, None).await?,
+    };
+    match opened {
+        Ok(opened) => {
+            may_read.settle(door)?;
+            send(door, &data, opened).await
+        }
+        Err(problem) => {
+            if may_read.hides() {
+                may_read.settle(door)?;
+            }
+            folder(door, &data, problem, may_read).await
         }
     }
+}
+
+/// A file that is open, and what it is.
+type Opened = (Place, Arc<File>, Metadata);
+
+async fn open(door: &Door, data: &DataRequest) -> Result<Opened, Problem> {
+    let place = door.namespaces().resolve(&data.path)?;
+    let opened = place.open().await;
+    let (file, metadata) = opened.map_err(|error| problem::of_io(&error, "open", &data.path))?;
+    Ok((place, Arc::new(file), metadata))
 }
 
 /// It cannot be opened as a file: perhaps it is a folder.
-async fn folder(door: &Door, data: DataRequest, otherwise: Problem) -> Result<Response<Body>, Problem> {
-    if !matches!(otherwise.status, 404 | 405) {
-        return Err(otherwise);
-    }
-    match door.namespaces().stat(&data.path).await {
-        Ok(found) if found.is_folder() => listing::respond(door, data, found).await,
-        _ => Err(otherwise),
-    }
-}
-
-async fn send(
+async fn folder(
     door: &Door,
     data: &DataRequest,
-    place: &Place,
-    file: Arc<File>,
-    metadata: Metadata,
+    otherwise: Problem,
+    may_read: Considered<'_>,
 ) -> Result<Response<Body>, Problem> {
+    if matches!(otherwise.status, 404 | 405)
+        && let Ok(found) = door.namespaces().stat(&data.path).await
+        && found.is_folder()
+    {
+        return listing::respond(door, data, found).await;
+    }
+    // Nothing is there. Whoever may look at the name is told so, too.
+    let may_stat = door.consider(&data.principal, Verb::Stat, &data.path, None).await?;
+    let counts = [may_read, may_stat].into_iter().find(Considered::allows);
+    match counts {
+        Some(counts) => counts.witness(door),
+        None => door.authorise(&data.principal, Verb::List, &data.path, None).await?,
+    }
+    Err(otherwise)
+}
+
+async fn send(door: &Door, data: &DataRequest, opened: Opened) -> Result<Response<Body>, Problem> {
+    let (place, file, metadata) = opened;
+    // A slash at the end means a folder, and this is none.
+    if data.trailing_slash {
+        return Err(problem::not_found(&place.path));
+    }
     let conditions = Conditions::read(data.headers());
     let tag = metadata.entity_tag();
     let verdict = match conditions.is_empty() {
@@ -88,7 +124,7 @@ async fn send(
     }
     let wanted = Wanted::read(data.headers());
     if !wanted.is_empty() {
-        let known = Box::pin(digests::of_file(door, place, &file, &metadata, &wanted.algorithms())).await?;
+        let known = Box::pin(digests::of_file(door, &place, &file, &metadata, &wanted.algorithms())).await?;
         wanted.answer(&known, &mut headers);
     }
     let media_type = media::of(&file, &place.path);
@@ -151,6 +187,12 @@ impl Outgoing {
     }
 
     fn into_response(mut self, door: &Door, data: &DataRequest) -> Response<Body> {
+        // What somebody put here must not act as the person who looks at it: it is shown in an origin of its own, where
+        // no session counts, and is never taken for something else than what it is called.
+        if !media::is_harmless(&self.media_type) {
+            self.headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+        }
+        self.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         self.headers.insert(header::CONTENT_TYPE, text(std::mem::take(&mut self.media_type)));
         let is_head = data.parts.method == Method::HEAD;
         let wants_status = !is_head && wants_transfer_status(data.headers());
@@ -190,6 +232,7 @@ impl Outgoing {
             let traffic = door.traffic();
             traffic.active_sending.fetch_sub(1, Ordering::Relaxed);
             traffic.sent_bytes.fetch_add(end.bytes_sent, Ordering::Relaxed);
+            door.usage().add(&who, end.bytes_sent);
             traffic.remember(Transfer {
                 ended: Timestamp::from(SystemTime::now()),
                 who,

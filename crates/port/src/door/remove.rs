@@ -1,6 +1,7 @@
 //! DELETE of a file or of a folder with all in it.
 
 use super::dav::locks::{self, Touch};
+use super::listing::FolderRecords;
 use super::problem::{self, caller};
 use super::{DataRequest, Door};
 use crate::staging::check_conditions;
@@ -9,7 +10,7 @@ use net::Body;
 use port_core::http::conditional::Conditions;
 use terms::{LogicalPath, Principal, Problem, Verb};
 
-/// The most files and folders below one DELETE by a caller whose rights must be asked one by one.
+/// The most files and folders below one DELETE or MOVE by a caller whose rights must be asked one by one.
 const MAX_ASKED: usize = 100_000;
 
 /// Answers DELETE. Done first, then recorded (the records are forgotten): a crash in between leaves a record without a
@@ -55,18 +56,23 @@ pub(crate) async fn delete(door: &Door, data: DataRequest) -> Result<Response<Bo
     }
 }
 
-/// May this caller remove everything in this folder? A token's rights hold for a whole tree; what anyone may do can end
-/// at any folder, so that each name must be asked.
-pub(crate) async fn authorise_below(door: &Door, who: &Principal, folder: &LogicalPath) -> Result<(), Problem> {
-    if !who.is_anonymous() {
+/// May this caller, who may remove this folder, remove everything in it? Only where rules say different things of what is
+/// in it must each name be asked. The audit record is told of what is refused; all else follows from the folder.
+pub(crate) async fn authorise_below(door: &Door, who: &Principal, top: &LogicalPath) -> Result<(), Problem> {
+    if !door.differs_below(who, Verb::Delete, top) {
         return Ok(());
     }
-    let mut waiting = vec![folder.clone()];
+    let mut waiting = vec![top.clone()];
     let mut asked = 0;
     while let Some(folder) = waiting.pop() {
-        for entry in door.namespaces().list(&folder).await? {
+        let entries = door.namespaces().list(&folder).await?;
+        let mut records = FolderRecords::new(&folder, entries.len());
+        for entry in entries {
             let Ok(child) = folder.join(&entry.name) else { continue };
-            door.authorise(who, Verb::Delete, &child, None).await?;
+            let (may_delete, _) = records.consider(door, who, Verb::Delete, &child, &entry).await?;
+            if !may_delete.allows() {
+                return may_delete.settle_below(door, top);
+            }
             asked += 1;
             if asked > MAX_ASKED {
                 return Err(too_many(&folder));
@@ -102,6 +108,6 @@ fn too_many(path: &LogicalPath) -> Problem {
         "too-many-below",
         "Too much at once",
         format!("Below {path} are more than {MAX_ASKED} names, too many to ask for the rights to each."),
-        "Use a token, or remove the folders in it one by one.",
+        "Remove the folders in it one by one.",
     )
 }

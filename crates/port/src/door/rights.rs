@@ -2,17 +2,39 @@
 //! where one of them asks for it, so that open files need no record to be read.
 
 use super::{Door, problem};
+use crate::store::Metadata;
+use archive::{FileRecord, Identity};
 use policy::{Ask, Decision, Effect, Object};
 use std::time::SystemTime;
-use terms::{LogicalPath, Principal, Problem, Verb};
+use terms::{IMPORTED, LogicalPath, Principal, Problem, Retry, Verb};
 
 /// A decision that may or may not be needed: of several that a request could turn on, the one that counts is settled.
 pub(crate) struct Considered<'a> {
-    who: &'a Principal,
-    verb: Verb,
-    path: &'a LogicalPath,
-    bytes: Option<u64>,
+    /// Without what was looked up.
+    ask: Ask<'a>,
     decision: Decision,
+    about: About,
+}
+
+/// Which file was judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum About {
+    /// None: the decision is the same for whatever is at the path.
+    Path,
+    /// These bytes, or that there were none.
+    Bytes(Option<Identity>),
+}
+
+/// What is known already of what is at a path.
+enum Known {
+    /// Nothing.
+    Nothing,
+    /// What the store says.
+    Found(Metadata),
+    /// And what the archive says.
+    Recorded(Metadata, Option<FileRecord>),
+    /// Nothing, and it does not matter how long the file is: its bytes are about to be replaced.
+    Replaced,
 }
 
 impl Door {
@@ -25,14 +47,12 @@ impl Door {
         path: &LogicalPath,
         bytes: Option<u64>,
     ) -> Result<(), Problem> {
-        self.consider(who, verb, path, bytes).await?.settle(self)
+        self.consider(who, verb, path, bytes).await?.settle(self).map(drop)
     }
 
     /// May this caller make a folder here? Some who may not put a file in its place may.
     pub(crate) async fn authorise_folder(&self, who: &Principal, path: &LogicalPath) -> Result<(), Problem> {
-        let now = SystemTime::now().into();
-        let ask = Ask { folder: true, ..Ask::new(who, Verb::Create, path, now) };
-        self.judge(ask).await?.settle(self)
+        self.consider_folder(who, path).await?.settle(self).map(drop)
     }
 
     /// The same for what is merely looked ahead at: which entries of a folder to show.
@@ -48,42 +68,118 @@ impl Door {
         path: &'a LogicalPath,
         bytes: Option<u64>,
     ) -> Result<Considered<'a>, Problem> {
-        self.judge(Ask { bytes, ..Ask::new(who, verb, path, SystemTime::now().into()) }).await
+        self.judge(Ask { bytes, ..ask(who, verb, path) }, Known::Nothing).await
     }
 
-    async fn judge<'a>(&self, ask: Ask<'a>) -> Result<Considered<'a>, Problem> {
+    /// The same for a folder to be made.
+    pub(crate) async fn consider_folder<'a>(
+        &self,
+        who: &'a Principal,
+        path: &'a LogicalPath,
+    ) -> Result<Considered<'a>, Problem> {
+        self.judge(Ask { folder: true, ..ask(who, Verb::Create, path) }, Known::Nothing).await
+    }
+
+    /// The same for bytes that are to come in. Where nobody knows how many, rules about sizes hold for none.
+    pub(crate) async fn consider_body<'a>(
+        &self,
+        who: &'a Principal,
+        verb: Verb,
+        path: &'a LogicalPath,
+        bytes: Option<u64>,
+    ) -> Result<Considered<'a>, Problem> {
+        self.judge(Ask { bytes, ..ask(who, verb, path) }, Known::Replaced).await
+    }
+
+    /// The same about the very bytes that were found or opened there.
+    pub(crate) async fn consider_found<'a>(
+        &self,
+        who: &'a Principal,
+        verb: Verb,
+        path: &'a LogicalPath,
+        found: Metadata,
+    ) -> Result<Considered<'a>, Problem> {
+        self.judge(ask(who, verb, path), Known::Found(found)).await
+    }
+
+    /// The same where the record of what was found there has been read, too: for many names at once.
+    pub(crate) async fn consider_recorded<'a>(
+        &self,
+        who: &'a Principal,
+        verb: Verb,
+        path: &'a LogicalPath,
+        found: Metadata,
+        record: Option<FileRecord>,
+    ) -> Result<Considered<'a>, Problem> {
+        self.judge(ask(who, verb, path), Known::Recorded(found, record)).await
+    }
+
+    /// Must the file be known before this can be decided?
+    pub(crate) fn wants_object(&self, who: &Principal, verb: Verb, path: &LogicalPath) -> bool {
+        self.rights().policy().wants_object(&ask(who, verb, path))
+    }
+
+    /// May the rules say different things of what is in this folder?
+    pub(crate) fn differs_below(&self, who: &Principal, verb: Verb, folder: &LogicalPath) -> bool {
+        self.rights().policy().differs_below(&ask(who, verb, folder))
+    }
+
+    async fn judge<'a>(&self, asked: Ask<'a>, known: Known) -> Result<Considered<'a>, Problem> {
         let policy = self.rights().policy();
-        let Ask { who, verb, path, bytes, .. } = ask;
         // What is looked up lives here only, so the question that holds it must not outlive this.
-        let mut ask: Ask<'_> = ask;
+        let mut full: Ask<'_> = asked;
+        let mut about = About::Path;
         let object;
-        if policy.wants_object(&ask) {
-            object = self.object(path).await?;
-            ask.object = Some(&object);
+        if policy.wants_object(&full) {
+            let (identity, looked_up) = self.look_up(asked.path, known).await?;
+            (about, object) = (About::Bytes(identity), looked_up);
+            full.object = Some(&object);
         }
-        if policy.wants_usage(&ask) {
-            ask.used_bytes = Some(self.usage().used_bytes(who.name()));
+        if policy.wants_usage(&full) {
+            full.used_bytes = Some(self.usage().used_bytes(asked.who.name()));
         }
-        Ok(Considered { who, verb, path, bytes, decision: policy.decide(ask) })
+        Ok(Considered { decision: policy.decide(full), ask: asked, about })
     }
 
-    /// What rules may know of a file. Nothing, of one that is not there or that was changed behind our back.
-    pub async fn object(&self, path: &LogicalPath) -> Result<Object, Problem> {
-        let Ok(found) = self.namespaces().stat(path).await else {
-            return Ok(Object::default());
-        };
-        let record = self.record_of(path, &found).await?;
-        let size_bytes = found.is_file().then_some(found.size_bytes);
-        Ok(match record {
-            None => Object { size_bytes, ..Object::default() },
-            Some(record) => Object {
-                size_bytes,
-                owner: Some(record.publisher),
-                imported: Some(record.published),
-                attributes: (*record.attributes).clone(),
+    async fn look_up(&self, path: &LogicalPath, known: Known) -> Result<(Option<Identity>, Object), Problem> {
+        let is_replaced = matches!(known, Known::Replaced);
+        let (found, record) = match known {
+            Known::Recorded(found, record) => (found, record),
+            Known::Found(found) => (found, self.record_if_file(path, &found).await?),
+            Known::Nothing | Known::Replaced => match self.namespaces().stat(path).await {
+                Ok(found) => (found, self.record_if_file(path, &found).await?),
+                Err(_) => return Ok((None, Object::default())),
             },
-        })
+        };
+        let mut object = object_of(&found, record);
+        if is_replaced {
+            object.size_bytes = None;
+        }
+        Ok((found.is_file().then(|| found.identity()), object))
     }
+
+    async fn record_if_file(&self, path: &LogicalPath, found: &Metadata) -> Result<Option<FileRecord>, Problem> {
+        if found.is_file() { self.record_of(path, found).await } else { Ok(None) }
+    }
+
+    /// What rules may know of a file. Nothing, of one that is not there; its size alone, of one that was changed behind our
+    /// back.
+    pub async fn object(&self, path: &LogicalPath) -> Result<Object, Problem> {
+        self.look_up(path, Known::Nothing).await.map(|(_, object)| object)
+    }
+}
+
+fn ask<'a>(who: &'a Principal, verb: Verb, path: &'a LogicalPath) -> Ask<'a> {
+    Ask::new(who, verb, path, SystemTime::now().into())
+}
+
+fn object_of(found: &Metadata, record: Option<FileRecord>) -> Object {
+    let size_bytes = found.is_file().then_some(found.size_bytes);
+    let Some(record) = record else { return Object { size_bytes, ..Object::default() } };
+    let imported = record.attributes.imported().unwrap_or(record.published);
+    let mut attributes = (*record.attributes).clone();
+    attributes.remove(IMPORTED);
+    Object { size_bytes, owner: Some(record.publisher), imported: Some(imported), attributes }
 }
 
 impl Considered<'_> {
@@ -92,15 +188,71 @@ impl Considered<'_> {
         self.decision.allows()
     }
 
+    /// May the caller not even know whether anything is there?
+    pub(crate) fn hides(&self) -> bool {
+        self.decision.hides
+    }
+
+    /// What it is about.
+    pub(crate) fn about(&self) -> About {
+        self.about
+    }
+
     /// It counts: the audit record is told, and a refusal becomes the caller's answer.
-    pub(crate) fn settle(&self, door: &Door) -> Result<(), Problem> {
-        let now = SystemTime::now().into();
-        let ask = Ask { bytes: self.bytes, ..Ask::new(self.who, self.verb, self.path, now) };
-        door.rights().witness(&ask, &self.decision);
+    pub(crate) fn settle(&self, door: &Door) -> Result<About, Problem> {
+        self.witness(door);
+        self.answer()
+    }
+
+    /// The same for something in a folder that was asked for as a whole: what the caller may not know of is not named.
+    pub(crate) fn settle_below(&self, door: &Door, folder: &LogicalPath) -> Result<(), Problem> {
+        let hidden = Decision {
+            rule: "of what is in it".into(),
+            reason: "something in it may not be touched".into(),
+            ..self.decision.clone()
+        };
+        let shown = Considered { ask: Ask { path: folder, ..self.ask }, decision: hidden, about: self.about };
+        self.witness(door);
+        if self.hides() { shown.answer().map(drop) } else { self.answer().map(drop) }
+    }
+
+    /// The audit record is told.
+    pub(crate) fn witness(&self, door: &Door) {
+        door.rights().witness(&self.ask, &self.decision);
+    }
+
+    /// A refusal as the caller's answer.
+    fn answer(&self) -> Result<About, Problem> {
+        let Ask { verb, path, .. } = self.ask;
         match self.decision.effect {
-            Effect::Allow => Ok(()),
-            Effect::Authenticate => Err(problem::unauthenticated(self.verb, self.path, &self.decision)),
-            Effect::Refuse => Err(problem::refused(self.verb, self.path, &self.decision)),
+            Effect::Allow => Ok(self.about),
+            Effect::Authenticate => Err(problem::unauthenticated(verb, path, &self.decision)),
+            Effect::Refuse => Err(problem::refused(verb, path, &self.decision)),
         }
+    }
+}
+
+impl About {
+    /// Is what was opened what was judged? What changed in between is asked for anew by the caller.
+    pub(crate) fn check(self, path: &LogicalPath, opened: &Metadata) -> Result<(), Problem> {
+        match self {
+            Self::Bytes(judged) if judged != opened.is_file().then(|| opened.identity()) => Err(changed(path)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn changed(path: &LogicalPath) -> Problem {
+    Problem {
+        retry: Retry::Soon,
+        ..problem::caller(
+            409,
+            "changed-meanwhile",
+            "The file changed meanwhile",
+            format!(
+                "{path} was replaced by somebody else between the decision about it and its opening. Nothing was done."
+            ),
+            "Ask again.",
+        )
     }
 }

@@ -3,7 +3,7 @@
 use crate::staging::publisher::Step;
 use std::path::PathBuf;
 use std::time::Duration;
-use terms::{Algorithm, LogicalPath};
+use terms::{Algorithm, Attributes, LogicalPath};
 
 /// One namespace in the settings.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +14,10 @@ pub struct NamespaceSettings {
     pub root: PathBuf,
     /// The digests computed of everything that arrives.
     pub algorithms: Vec<Algorithm>,
+    /// What is said of everything that arrives, unless the sender says something else.
+    pub attributes: Attributes,
+    /// The attribute `embargo-until` of everything that arrives is so long after its arrival, or later.
+    pub embargo: Option<Duration>,
 }
 
 impl NamespaceSettings {
@@ -23,6 +27,8 @@ impl NamespaceSettings {
             mount: LogicalPath::root(),
             root: root.into(),
             algorithms: vec![Algorithm::Adler32, Algorithm::Crc32c, Algorithm::Sha256],
+            attributes: Attributes::default(),
+            embargo: None,
         }
     }
 }

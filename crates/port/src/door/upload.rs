@@ -119,7 +119,7 @@ impl From<Problem> for Refused {
 pub(crate) async fn create(door: &Door, data: DataRequest, request: UploadRequest) -> Result<Response<Body>, Problem> {
     let mut intake = write::prepare(door, &data).await?;
     intake.claimed = claimed_of_whole(data.headers())?;
-    let accepted = decide_creation(&request, &limits(door)).map_err(|refusal| refusal.problem())?;
+    let accepted = decide_creation(&request, &limits(door, &data.principal)).map_err(|refusal| refusal.problem())?;
     let path = data.path.clone();
     let failed = |error: io::Error| problem::of_io(&error, "stage", &path);
     let staged = door.area().create(accepted.length).map_err(failed)?;
@@ -145,6 +145,7 @@ pub(crate) async fn create(door: &Door, data: DataRequest, request: UploadReques
     let upload = Upload::new(record, Some(Arc::clone(&writer)));
     door.uploads().known().insert(id, Arc::clone(&upload));
     let mut slot = upload.take_turn().await?;
+    let who = data.principal.clone();
     let body = Incoming { who: data.principal, peer: data.peer, body: data.body, verb: "PUT" };
     let state = UploadState { offset: 0, length: accepted.length, complete: false };
     let state = append(door, &upload, &mut slot, body, state, accepted).await.map_err(|refused| match refused {
@@ -155,7 +156,7 @@ pub(crate) async fn create(door: &Door, data: DataRequest, request: UploadReques
     *response.status_mut() = StatusCode::CREATED;
     let headers = response.headers_mut();
     put(headers, header::LOCATION, format!("{UPLOADS_PREFIX}{id}"));
-    put_state(headers, state, door);
+    put_state(headers, state, door, &who);
     Ok(response)
 }
 
@@ -180,9 +181,9 @@ async fn serve(door: &Door, request: Request<RequestBody>) -> Result<Response<Bo
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| no_such_upload(parts.uri.path()))?;
     let upload = find(door, id).await?.ok_or_else(|| no_such_upload(parts.uri.path()))?;
-    check_owner(door, &upload, &who).await?;
+    check_owner(door, &upload, &who, parts.uri.path()).await?;
     match parts.method {
-        Method::HEAD => Ok(tell(door, &upload).await?),
+        Method::HEAD => Ok(tell(door, &upload, &who).await?),
         Method::PATCH => {
             let peer = parts.extensions.get::<Peer>().cloned();
             go_on(door, &upload, &parts.headers, Incoming { who, peer, body, verb: "PATCH" }).await
@@ -192,13 +193,13 @@ async fn serve(door: &Door, request: Request<RequestBody>) -> Result<Response<Bo
             remove(door, &upload, &mut slot).await?;
             Ok(status(StatusCode::NO_CONTENT))
         }
-        Method::OPTIONS => Ok(options(door)),
+        Method::OPTIONS => Ok(options(door, &who)),
         method => Err(not_of_an_upload(&method).into()),
     }
 }
 
 /// Where the upload stands. Its bytes are made durable first: what is told here, the client will not send again.
-async fn tell(door: &Door, upload: &Upload) -> Result<Response<Body>, Problem> {
+async fn tell(door: &Door, upload: &Upload, who: &Principal) -> Result<Response<Body>, Problem> {
     let state = match upload.completed.get() {
         Some(length) => UploadState { offset: *length, length: Some(*length), complete: true },
         None => {
@@ -209,7 +210,7 @@ async fn tell(door: &Door, upload: &Upload) -> Result<Response<Body>, Problem> {
         }
     };
     let mut response = status(StatusCode::NO_CONTENT);
-    put_state(response.headers_mut(), state, door);
+    put_state(response.headers_mut(), state, door, who);
     Ok(response)
 }
 
@@ -229,7 +230,7 @@ async fn go_on(
             UploadState { offset: writer.offset(), length: upload.record().length_bytes, complete: false }
         }
     };
-    let accepted = match decide_append(&state, &request, &limits(door)) {
+    let accepted = match decide_append(&state, &request, &limits(door, &body.who)) {
         Ok(accepted) => accepted,
         Err(refusal) => return Err(Refused::Draft(refusal)),
     };
@@ -248,7 +249,7 @@ async fn go_on(
         return Ok(complete(door, upload, &mut slot, &who, state).await?);
     }
     let mut response = status(StatusCode::NO_CONTENT);
-    put_state(response.headers_mut(), state, door);
+    put_state(response.headers_mut(), state, door, &who);
     Ok(response)
 }
 
@@ -280,9 +281,10 @@ async fn append(
     };
     upload.touch();
     let outcome = judge(&received, &path);
+    let name = incoming.who.to_string();
     door.traffic().remember(Transfer {
         ended: Timestamp::from(SystemTime::now()),
-        who: incoming.who.to_string(),
+        who: name.clone(),
         peer: incoming.peer.map(|peer| peer.address),
         verb: incoming.verb,
         path: path.clone(),
@@ -299,6 +301,7 @@ async fn append(
         }
     }
     let received = received.map_err(|error| problem::of_io(&error, "stage", &path))?;
+    door.usage().add(&name, received.bytes);
     door.traffic().received_bytes.fetch_add(received.bytes, Ordering::Relaxed);
     let is_whole = matches!(received.ending, Ending::Whole);
     if matches!(received.ending, Ending::TooLong(_)) {
@@ -332,11 +335,21 @@ async fn complete(
 ) -> Result<Response<Body>, Problem> {
     let record = upload.record().clone();
     let place = door.namespaces().resolve(&record.path)?;
-    let may_replace = record.overwrite && door.probe(who, Verb::Modify, &record.path).await?;
+    let size_bytes = Some(state.offset);
+    let may_modify = door.consider_body(who, Verb::Modify, &record.path, size_bytes).await?;
+    let may_create = door.consider_body(who, Verb::Create, &record.path, size_bytes).await?;
+    if !may_modify.allows() && !may_create.allows() {
+        // Its length was not known before.
+        remove(door, upload, slot).await?;
+        may_create.settle(door)?;
+    }
     let conditions = Conditions { if_none_match: (!record.overwrite).then_some(TagList::Any), ..Conditions::default() };
     let intake = Intake {
         place,
-        may_replace,
+        may_replace: record.overwrite && may_modify.allows(),
+        judged: may_modify.about(),
+        may_modify: may_modify.allows(),
+        max_bytes: door.most_bytes(who),
         conditions,
         claimed: record.claimed,
         media_type: record.media_type,
@@ -422,25 +435,17 @@ async fn find(door: &Door, id: UploadId) -> Result<Option<Arc<Upload>>, Problem>
     Ok(record.map(|record| Arc::clone(door.uploads().known().entry(id).or_insert_with(|| Upload::new(record, None)))))
 }
 
-async fn check_owner(door: &Door, upload: &Upload, who: &Principal) -> Result<(), Problem> {
+/// For anybody but whoever began it there is no such upload.
+async fn check_owner(door: &Door, upload: &Upload, who: &Principal, address: &str) -> Result<(), Problem> {
     let record = upload.record().clone();
     if record.principal != who.to_string() {
-        return Err(Problem {
-            status: if who.is_anonymous() { 401 } else { 403 },
-            ..caller(
-                403,
-                "not-your-upload",
-                "The upload is somebody else's",
-                "Only who began an upload may go on with it, look at it or end it.",
-                "Use the credentials with which it was begun.",
-            )
-        });
+        return Err(no_such_upload(address));
     }
     // Its rights may have been taken away meanwhile.
-    if door.probe(who, Verb::Modify, &record.path).await? {
-        return Ok(());
-    }
-    door.authorise(who, Verb::Create, &record.path, record.length_bytes).await
+    let may_create = door.consider_body(who, Verb::Create, &record.path, record.length_bytes).await?;
+    let may_modify = door.consider_body(who, Verb::Modify, &record.path, record.length_bytes).await?;
+    let counts = if may_create.allows() { may_create } else { may_modify };
+    counts.settle(door).map(drop)
 }
 
 /// Sweeps uploads whose time is over, and gives back what idle ones hold.
@@ -474,19 +479,19 @@ pub(crate) async fn sweep(door: &Door) {
     }
 }
 
-/// What this door bounds.
-pub(crate) fn limits(door: &Door) -> UploadLimits {
+/// What this door bounds, for this caller.
+fn limits(door: &Door, who: &Principal) -> UploadLimits {
     UploadLimits {
-        max_size_bytes: Some(door.settings().max_file_size_bytes),
+        max_size_bytes: Some(door.most_bytes(who)),
         max_age_seconds: Some(door.settings().upload_lifetime.as_secs()),
         ..UploadLimits::default()
     }
 }
 
 /// What OPTIONS tells of uploads.
-pub(crate) fn put_abilities(headers: &mut HeaderMap, door: &Door) {
+pub(crate) fn put_abilities(headers: &mut HeaderMap, door: &Door, who: &Principal) {
     headers.insert(HeaderName::from_static("accept-patch"), HeaderValue::from_static(draft::PARTIAL_UPLOAD));
-    put(headers, draft::UPLOAD_LIMIT, limits(door).to_string());
+    put(headers, draft::UPLOAD_LIMIT, limits(door, who).to_string());
     put(headers, draft::UPLOAD_DRAFT_INTEROP_VERSION, draft::INTEROP_VERSION.to_owned());
 }
 
@@ -509,13 +514,13 @@ fn claimed_of_whole(headers: &HeaderMap) -> Result<terms::DigestSet, Problem> {
     })
 }
 
-fn put_state(headers: &mut HeaderMap, state: UploadState, door: &Door) {
+fn put_state(headers: &mut HeaderMap, state: UploadState, door: &Door, who: &Principal) {
     put(headers, draft::UPLOAD_COMPLETE, draft::write_boolean(state.complete).to_owned());
     put(headers, draft::UPLOAD_OFFSET, state.offset.to_string());
     if let Some(length) = state.length {
         put(headers, draft::UPLOAD_LENGTH, length.to_string());
     }
-    put(headers, draft::UPLOAD_LIMIT, limits(door).to_string());
+    put(headers, draft::UPLOAD_LIMIT, limits(door, who).to_string());
     put(headers, draft::UPLOAD_DRAFT_INTEROP_VERSION, draft::INTEROP_VERSION.to_owned());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
@@ -539,10 +544,10 @@ fn refusal_response(refusal: &Refusal, facts: ResponseFacts) -> Response<Body> {
     response
 }
 
-fn options(door: &Door) -> Response<Body> {
+fn options(door: &Door, who: &Principal) -> Response<Body> {
     let mut response = status(StatusCode::NO_CONTENT);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("OPTIONS, HEAD, PATCH, DELETE"));
-    put_abilities(response.headers_mut(), door);
+    put_abilities(response.headers_mut(), door, who);
     response
 }
 
@@ -558,8 +563,8 @@ fn no_such_upload(address: &str) -> Problem {
         404,
         "no-such-upload",
         "There is no such upload",
-        format!("{shown}: it ended, was given up, expired, or never was."),
-        "Look whether the file is there; if not, begin a new upload.",
+        format!("{shown}: it ended, was given up, expired, never was, or is somebody else's."),
+        "Look whether the file is there; if not, begin a new upload. Only whoever began one may go on with it.",
     )
 }
 

@@ -2,9 +2,10 @@
 
 use super::dav::locks::{self, Touch};
 use super::problem::{self, caller};
+use super::rights::About;
 use super::traffic::{Active, Outcome, Transfer};
-use super::{DataRequest, Door, Place, upload};
-use crate::staging::{Ending, Publication, Published, Writer, check_conditions, receive, too_large};
+use super::{DataRequest, Door, Place, Said, attributes, upload};
+use crate::staging::{Ending, Limits, Publication, Published, Writer, check_conditions, receive, too_large};
 use crate::store::Metadata;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -16,14 +17,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
-use terms::{Attributes, DigestSet, InvalidAttributes, LogicalPath, Principal, Problem, Timestamp, Verb};
+use terms::{Attributes, DigestSet, LogicalPath, Principal, Problem, Timestamp, Verb};
 
 /// Asks that the file keep this modification time, in seconds since 1970; of the ownCloud family, sent by rclone and by
 /// our client.
 pub(crate) const OC_MTIME: HeaderName = HeaderName::from_static("x-oc-mtime");
-
-/// Says something of the file to rules and people: a dictionary of strings (RFC 9651 §3.2).
-pub(crate) const ATTRIBUTES: HeaderName = HeaderName::from_static("portolan-attributes");
 
 /// From this length on the free room is asked for before the first byte is taken.
 const ASK_ROOM_FROM_BYTES: u64 = 1024 * 1024;
@@ -32,12 +30,18 @@ const ASK_ROOM_FROM_BYTES: u64 = 1024 * 1024;
 pub(crate) struct Intake {
     pub(crate) place: Place,
     pub(crate) may_replace: bool,
+    /// May the sender replace files of this name, apart from what this request is about?
+    pub(crate) may_modify: bool,
+    /// What the decision about replacing was about.
+    pub(crate) judged: About,
     pub(crate) conditions: Conditions,
     pub(crate) claimed: DigestSet,
     pub(crate) media_type: Option<String>,
     pub(crate) modified: Option<Timestamp>,
     pub(crate) announced: Option<u64>,
     pub(crate) attributes: Attributes,
+    /// The longest body that this caller may send.
+    pub(crate) max_bytes: u64,
 }
 
 /// Answers PUT.
@@ -69,9 +73,13 @@ pub(crate) async fn put(door: &Door, data: DataRequest) -> Result<Response<Body>
 /// Everything that can be refused before the body is asked for: `Expect: 100-continue` then saves it from being sent.
 pub(crate) async fn prepare(door: &Door, data: &DataRequest) -> Result<Intake, Problem> {
     let path = &data.path;
-    let announced = content_length(data.headers());
-    let may_create = door.consider(&data.principal, Verb::Create, path, announced).await?;
-    let may_modify = door.consider(&data.principal, Verb::Modify, path, announced).await?;
+    let announced = match UploadRequest::read(data.headers()) {
+        // The length of this request's body is not that of the file.
+        request if request.begins_upload() => request.length,
+        _ => content_length(data.headers()),
+    };
+    let may_create = door.consider_body(&data.principal, Verb::Create, path, announced).await?;
+    let may_modify = door.consider_body(&data.principal, Verb::Modify, path, announced).await?;
     // Whoever may do neither does not learn what is there.
     if !may_modify.allows() && !may_create.allows() {
         may_create.settle(door)?;
@@ -86,7 +94,7 @@ pub(crate) async fn prepare(door: &Door, data: &DataRequest) -> Result<Intake, P
     let there = place.stat_if_there().await.map_err(|error| problem::of_io(&error, "write", path))?;
     match &there {
         Some(found) if found.is_folder() => return Err(problem::is_folder("write", path)),
-        Some(_) => may_modify.settle(door)?,
+        Some(_) => drop(may_modify.settle(door)?),
         None => {
             may_create.settle(door)?;
             check_parent(door, path).await?;
@@ -97,31 +105,24 @@ pub(crate) async fn prepare(door: &Door, data: &DataRequest) -> Result<Intake, P
     let conditions = Conditions::read(data.headers());
     check_conditions(path, there.as_ref(), &conditions)?;
     check_room(door, path, announced)?;
+    let attributes = attributes::asked(data.headers(), path)?;
+    if !may_modify.allows() {
+        let asked = attributes::check_asked(&attributes, &place.namespace, path);
+        asked.inspect_err(|_| may_modify.witness(door))?;
+    }
     Ok(Intake {
         place,
         may_replace: may_modify.allows(),
+        may_modify: may_modify.allows(),
+        judged: may_modify.about(),
         conditions,
         claimed: digest::claimed(data.headers()).map_err(|error| invalid_claim(path, &error))?,
         media_type: media_type(data.headers()),
         modified: asked_modified(data.headers()),
         announced,
-        attributes: attributes(data.headers()).map_err(|error| invalid_attributes(path, &error))?,
+        attributes,
+        max_bytes: door.most_bytes(&data.principal),
     })
-}
-
-fn attributes(headers: &HeaderMap) -> Result<Attributes, InvalidAttributes> {
-    let texts = headers.get_all(ATTRIBUTES).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    texts.collect::<Vec<_>>().join(", ").parse()
-}
-
-fn invalid_attributes(path: &LogicalPath, error: &InvalidAttributes) -> Problem {
-    caller(
-        400,
-        "bad-attributes",
-        "The attributes cannot be understood",
-        format!("Tried to write {path} with `Portolan-Attributes`: {error}."),
-        "Write them as name=\"value\", name=\"value\".",
-    )
 }
 
 /// Takes the body, verifies it, publishes it.
@@ -139,9 +140,11 @@ async fn take(
     let writer = Arc::new(Writer::new(staged, &algorithms(&intake)));
     let received = {
         let _active = Active::begin(&door.traffic().active_receiving);
-        receive(&writer, body, door.limits(intake.announced), None).await.map_err(failed)?
+        let limits = Limits { max_bytes: intake.max_bytes, ..door.limits(intake.announced) };
+        receive(&writer, body, limits, None).await.map_err(failed)?
     };
     *bytes = received.bytes;
+    door.usage().add(principal.name(), received.bytes);
     door.traffic().received_bytes.fetch_add(received.bytes, Ordering::Relaxed);
     match received.ending {
         Ending::Whole => {}
@@ -195,9 +198,10 @@ pub(crate) async fn publish(
         digests,
         media_type: intake.media_type,
         publisher,
-        attributes: intake.attributes,
+        said: Said::Import { asked: intake.attributes, may_modify: intake.may_modify },
         conditions: intake.conditions,
         may_replace: intake.may_replace,
+        judged: intake.judged,
     };
     door.publisher()?.publish(publication).await
 }

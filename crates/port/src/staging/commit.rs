@@ -1,10 +1,12 @@
 //! The steps that every publication goes through on a blocking thread: conditions checked, record made, renamed.
 
 use super::Area;
+use super::archivist::Archived;
 use super::publisher::{Publication, Published};
-use crate::door::problem;
+use crate::door::{attributes, problem};
 use crate::store::Metadata;
-use archive::FileRecord;
+use archive::{Archive, FileRecord};
+use bytes::Bytes;
 use port_core::http::conditional::{Conditions, Current, Verdict};
 use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
@@ -59,6 +61,47 @@ pub(super) struct Ready {
     pub(super) record: FileRecord,
 }
 
+/// What the facts of one file take in the journal: two texts of bounded length, and digests.
+const FACTS_BYTES: usize = 4_096 + 512;
+
+impl Ready {
+    /// No less than what it takes in the journal.
+    pub(super) fn journal_bytes(&self) -> usize {
+        let body: usize = self.job.publication.body.iter().flatten().map(Bytes::len).sum();
+        // Twice, since JSON escapes quotes.
+        let attributes: usize =
+            self.record.attributes.iter().map(|(name, value)| 2 * (name.len() + value.len() + 6)).sum();
+        body + attributes + FACTS_BYTES
+    }
+}
+
+/// The records of what is about to be replaced.
+#[derive(Clone)]
+pub(super) struct Records {
+    archive: Archive,
+    archived: Arc<Archived>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Records {
+    /// To be made inside the runtime.
+    pub(super) fn new(archive: Archive, archived: Arc<Archived>) -> Self {
+        Self { archive, archived, runtime: tokio::runtime::Handle::current() }
+    }
+
+    /// One for each path, in their order. Blocks.
+    fn of(&self, paths: &[&LogicalPath]) -> Vec<Result<Option<FileRecord>, Problem>> {
+        let one = async |path: &LogicalPath| match self.archived.waiting_for(path) {
+            Some(record) => Ok(Some(record)),
+            None => self.archive.file(path).await.map_err(|error| problem::of_archive(&error)),
+        };
+        if paths.is_empty() {
+            return Vec::new();
+        }
+        self.runtime.block_on(futures_util::future::join_all(paths.iter().copied().map(one)))
+    }
+}
+
 /// Splits off what must wait for the next round: paths in one round differ, so that each condition sees what the round
 /// before it left.
 pub(super) fn one_for_each_path(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
@@ -67,19 +110,31 @@ pub(super) fn one_for_each_path(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
 }
 
 /// Those whose conditions hold; the others are answered. Blocks.
-pub(super) fn check_all(jobs: Vec<Job>) -> Vec<Ready> {
-    let mut ready = Vec::with_capacity(jobs.len());
+pub(super) fn check_all(jobs: Vec<Job>, records: &Records) -> Vec<Ready> {
+    let mut checked = Vec::with_capacity(jobs.len());
     for job in jobs {
         match check(&job) {
-            Ok((replaces, record)) => ready.push(Ready { job, replaces, record }),
+            Ok(there) => checked.push((job, there)),
+            Err(problem) => drop(job.answer.send(Err(problem))),
+        }
+    }
+    // What is said of a file stays when the file is replaced; nothing can change it here, where the names are held.
+    let replaced = checked.iter().filter(|(_, there)| there.is_some());
+    let replaced: Vec<&LogicalPath> = replaced.map(|(job, _)| &job.publication.place.path).collect();
+    let mut known = records.of(&replaced).into_iter();
+    let mut ready = Vec::with_capacity(checked.len());
+    for (job, there) in checked {
+        let replaced = there.and_then(|there| Some((there, known.next()?)));
+        match record_of(&job, replaced) {
+            Ok(record) => ready.push(Ready { job, replaces: there.is_some(), record }),
             Err(problem) => drop(job.answer.send(Err(problem))),
         }
     }
     ready
 }
 
-/// Do the conditions hold now? Answers whether a file will be replaced, and the record.
-fn check(job: &Job) -> Result<(bool, FileRecord), Problem> {
+/// Do the conditions hold now? Answers what will be replaced.
+fn check(job: &Job) -> Result<Option<Metadata>, Problem> {
     let publication = &job.publication;
     let place = &publication.place;
     let path = &place.path;
@@ -88,24 +143,40 @@ fn check(job: &Job) -> Result<(bool, FileRecord), Problem> {
     match &there {
         Some(found) if found.is_folder() => return Err(problem::is_folder("write", path)),
         Some(_) if !publication.may_replace => return Err(problem::already_there(path)),
-        _ => {}
+        Some(found) => publication.judged.check(path, found)?,
+        None => {}
     }
+    Ok(there)
+}
+
+/// What is replaced, and what the archive says of it.
+type Replaced = (Metadata, Result<Option<FileRecord>, Problem>);
+
+fn record_of(job: &Job, replaced: Option<Replaced>) -> Result<FileRecord, Problem> {
+    let publication = &job.publication;
+    let path = &publication.place.path;
+    let replaced = match replaced {
+        Some((there, known)) => known?.filter(|record| record.identity == there.identity()),
+        None => None,
+    };
+    let published = Timestamp::from(SystemTime::now());
+    let replaced = replaced.as_ref().map(|record| &record.attributes);
+    let attributes = publication.said.settle(&publication.place.namespace, replaced, published);
     let file = match &job.source {
         Source::Staging => publication.staged.file(),
         Source::Arrivals { file, .. } => file,
     };
     let metadata = Metadata::of_file(file).map_err(|error| problem::of_io(&error, "publish", path))?;
-    let record = FileRecord {
+    Ok(FileRecord {
         path: path.clone(),
         identity: metadata.identity(),
         digests: publication.digests.clone(),
         media_type: publication.media_type.clone(),
-        published: Timestamp::from(SystemTime::now()),
+        published,
         staged: Some(publication.staged.id()),
         publisher: publication.publisher.clone(),
-        attributes: publication.attributes.clone(),
-    };
-    Ok((there.is_some(), record))
+        attributes: attributes.map_err(|error| attributes::invalid(path, &error))?,
+    })
 }
 
 /// The conditions of a request that changes what is at a path (RFC 9110 §13.2.2).

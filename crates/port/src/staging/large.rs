@@ -2,7 +2,7 @@
 
 use super::Area;
 use super::archivist::Archived;
-use super::commit::{Job, Ready, check_all, one_for_each_path, rename_all};
+use super::commit::{Job, Ready, Records, check_all, one_for_each_path, rename_all};
 use super::publisher::{GroupObserver, MAX_GROUP, Step};
 use crate::door::problem;
 use archive::{Archive, FileRecord};
@@ -14,6 +14,7 @@ pub(super) struct Large {
     pub(super) area: Arc<Area>,
     pub(super) archive: Archive,
     pub(super) archived: Arc<Archived>,
+    pub(super) records: Records,
     pub(super) names: Arc<tokio::sync::Mutex<()>>,
     pub(super) observe: GroupObserver,
     pub(super) die_after: Option<Step>,
@@ -42,7 +43,8 @@ impl Large {
         let _names = self.names.lock().await;
         // An older record of the same path must not come into the archive behind ours.
         self.archived.settled().await;
-        let Ok(ready) = tokio::task::spawn_blocking(move || check_all(group)).await else {
+        let records = self.records.clone();
+        let Ok(ready) = tokio::task::spawn_blocking(move || check_all(group, &records)).await else {
             // A panic in there: whoever waits is told by the end of the channel.
             return true;
         };

@@ -7,12 +7,12 @@
 //! synced.
 
 use super::archivist::{Archived, Archivist};
-use super::commit::{Job, Source};
+use super::commit::{Job, Records, Source};
 use super::journal::{Journal, Kind};
 use super::large::Large;
 use super::small::Small;
 use super::{Area, INLINE_BYTES, Staged};
-use crate::door::{Place, problem};
+use crate::door::{About, Place, Said, problem};
 use crate::store::{ARRIVALS, Metadata};
 use archive::Archive;
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use terms::{Attributes, DigestSet, LogicalPath, Problem};
+use terms::{DigestSet, LogicalPath, Problem};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -31,9 +31,6 @@ pub const MAX_GROUP: usize = 512;
 /// Finished files that may wait before those who finish next must wait too. Each holds a descriptor open, and a small one
 /// its bytes: 64 MiB at worst.
 const QUEUE: usize = 1024;
-
-/// What the facts of one file take in the journal: two texts of bounded length, and digests.
-const FACTS_BYTES: usize = 4_096 + 512;
 
 /// A staged file, verified, that is to become visible.
 pub struct Publication {
@@ -49,21 +46,14 @@ pub struct Publication {
     pub media_type: Option<String>,
     /// Who sent it, in words.
     pub publisher: String,
-    /// What is said of it.
-    pub attributes: Attributes,
+    /// What is to be said of it.
+    pub said: Said,
     /// The conditions of the request; checked again here, where nothing can come between.
     pub conditions: Conditions,
     /// May it replace a file?
     pub may_replace: bool,
-}
-
-impl Publication {
-    /// No less than what it takes in the journal.
-    pub(super) fn journal_bytes(&self) -> usize {
-        // Twice, since JSON escapes quotes.
-        let attributes: usize = self.attributes.iter().map(|(name, value)| 2 * (name.len() + value.len() + 6)).sum();
-        self.body.iter().flatten().map(Bytes::len).sum::<usize>() + attributes + FACTS_BYTES
-    }
+    /// Which file that was decided of.
+    pub(crate) judged: About,
 }
 
 /// A file that became visible.
@@ -128,10 +118,12 @@ impl Publisher {
         }
         let journal = journal.ok();
         let (to_archive, large_ones) = mpsc::channel(QUEUE);
+        let records = Records::new(archive.clone(), Arc::clone(&archived));
         let large = Large {
             area: Arc::clone(&area),
             archive,
             archived: Arc::clone(&archived),
+            records: records.clone(),
             names: Arc::clone(&names),
             observe: Arc::clone(&observe),
             die_after,
@@ -142,7 +134,7 @@ impl Publisher {
             Some(journal) => {
                 let (to_journal, small_ones) = mpsc::channel(QUEUE);
                 let (area, journal) = (Arc::clone(&area), Arc::clone(journal));
-                let small = Small { area, journal, archivist, names, observe, die_after };
+                let small = Small { area, journal, archivist, records, names, observe, die_after };
                 (Some(to_journal), Some(tokio::task::spawn_blocking(move || small.run(small_ones))))
             }
         };

@@ -30,11 +30,12 @@ pub(super) async fn replay(area: &Arc<Area>, archive: &Archive, namespaces: &Nam
     let mut restored = 0;
     let mut records = Vec::new();
     for (entry, is_marked) in last_of_each_path(frames) {
-        let Some(path) = where_to(&entry, is_marked, archive).await? else {
+        let Some(known) = where_to(&entry, is_marked, archive).await? else {
             area.remove(entry.staged).map_err(failed)?;
             continue;
         };
-        match bring(&entry, &path, area, namespaces) {
+        let path = &known.path;
+        match bring(&entry, &known, area, namespaces) {
             Ok(Some((record, written))) => {
                 restored += usize::from(written);
                 records.push(record);
@@ -80,25 +81,29 @@ fn staged_id(bytes: &[u8]) -> Option<StagedId> {
     Some(StagedId(uuid::Uuid::from_bytes(bytes.try_into().ok()?)))
 }
 
-async fn where_to(entry: &Entry, is_marked: bool, archive: &Archive) -> Result<Option<LogicalPath>, Problem> {
+/// The record of this file, with the path where it belongs: as the archive has it, where it has it, since attributes and
+/// digests may have changed after the journal was written.
+async fn where_to(entry: &Entry, is_marked: bool, archive: &Archive) -> Result<Option<FileRecord>, Problem> {
     let failed = |error: archive::ArchiveError| problem::of_archive(&error);
     if is_marked {
-        let record = archive.file_of_staged(entry.staged).await.map_err(failed)?;
-        return Ok(record.map(|record| record.path));
+        return archive.file_of_staged(entry.staged).await.map_err(failed);
     }
-    let record = archive.file(&entry.record.path).await.map_err(failed)?;
-    let is_superseded =
-        record.is_some_and(|record| record.staged != Some(entry.staged) && record.published > entry.record.published);
-    Ok((!is_superseded).then(|| entry.record.path.clone()))
+    let known = archive.file(&entry.record.path).await.map_err(failed)?;
+    Ok(match known {
+        Some(record) if record.staged == Some(entry.staged) => Some(record),
+        Some(record) if record.published > entry.record.published => None,
+        _ => Some(entry.record.clone()),
+    })
 }
 
 /// Answers the record that now holds, and whether the file had to be written.
 fn bring(
     entry: &Entry,
-    path: &LogicalPath,
+    known: &FileRecord,
     area: &Arc<Area>,
     namespaces: &Namespaces,
 ) -> io::Result<Option<(FileRecord, bool)>> {
+    let path = &known.path;
     let Ok(place) = namespaces.resolve(path) else {
         tracing::error!("{path} is in no namespace any more; it cannot be brought back");
         return Ok(None);
@@ -111,7 +116,7 @@ fn bring(
     };
     if let Some((file, metadata)) = there {
         if holds(&file, &metadata, entry)? {
-            return Ok(Some((record_of(entry, path, &metadata), false)));
+            return Ok(Some((record_of(known, &metadata), false)));
         }
         let is_ours = metadata.inode == entry.record.identity.inode;
         if !is_ours && metadata.changed > entry.record.published.after(FOREIGN_AFTER) {
@@ -120,7 +125,7 @@ fn bring(
     }
     let metadata = write(entry, &place, area)?;
     tracing::info!("brought back {path} from the journal");
-    Ok(Some((record_of(entry, path, &metadata), true)))
+    Ok(Some((record_of(known, &metadata), true)))
 }
 
 fn holds(file: &File, metadata: &Metadata, entry: &Entry) -> io::Result<bool> {
@@ -148,6 +153,6 @@ fn write(entry: &Entry, place: &Place, area: &Arc<Area>) -> io::Result<Metadata>
     Metadata::of_file(staged.file())
 }
 
-fn record_of(entry: &Entry, path: &LogicalPath, metadata: &Metadata) -> FileRecord {
-    FileRecord { path: path.clone(), identity: metadata.identity(), ..entry.record.clone() }
+fn record_of(known: &FileRecord, metadata: &Metadata) -> FileRecord {
+    FileRecord { identity: metadata.identity(), ..known.clone() }
 }

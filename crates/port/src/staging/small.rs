@@ -2,7 +2,7 @@
 
 use super::Area;
 use super::archivist::Archivist;
-use super::commit::{Job, Ready, check_all, one_for_each_path, rename_all};
+use super::commit::{Job, Ready, Records, check_all, one_for_each_path, rename_all};
 use super::entry;
 use super::journal::{Journal, Kind};
 use super::publisher::{GroupObserver, MAX_GROUP, Published, Step};
@@ -26,6 +26,7 @@ pub(super) struct Small {
     pub(super) area: Arc<Area>,
     pub(super) journal: Arc<Journal>,
     pub(super) archivist: Archivist,
+    pub(super) records: Records,
     pub(super) names: Arc<tokio::sync::Mutex<()>>,
     pub(super) observe: GroupObserver,
     pub(super) die_after: Option<Step>,
@@ -44,30 +45,28 @@ impl Small {
             while !rest.is_empty() {
                 let (now, later) = one_for_each_path(rest);
                 rest = later;
-                for part in self.parts(now) {
-                    if !self.publish_group(part) {
-                        rest.into_iter().for_each(Job::die);
-                        return;
-                    }
+                if !self.publish_group(now) {
+                    rest.into_iter().for_each(Job::die);
+                    return;
                 }
             }
         }
     }
 
     /// As many together as one frame can carry.
-    fn parts(&self, jobs: Vec<Job>) -> Vec<Vec<Job>> {
+    fn parts(&self, group: Vec<Ready>) -> Vec<Vec<Ready>> {
         let max_bytes = self.journal.max_payload_bytes();
         let mut parts = vec![Vec::new()];
         let mut bytes = 0;
-        for job in jobs {
-            let size = job.publication.journal_bytes();
+        for ready in group {
+            let size = ready.journal_bytes();
             if bytes + size > max_bytes && bytes > 0 {
                 parts.push(Vec::new());
                 bytes = 0;
             }
             bytes += size;
             if let Some(last) = parts.last_mut() {
-                last.push(job);
+                last.push(ready);
             }
         }
         parts
@@ -75,11 +74,20 @@ impl Small {
 
     /// False: a test had it die.
     fn publish_group(&self, group: Vec<Job>) -> bool {
-        let names = self.names.blocking_lock();
-        let ready = check_all(group);
-        if ready.is_empty() {
-            return true;
+        let _names = self.names.blocking_lock();
+        let ready = check_all(group, &self.records);
+        let mut parts = self.parts(ready).into_iter().filter(|part| !part.is_empty());
+        while let Some(part) = parts.next() {
+            if !self.publish_part(part) {
+                parts.flatten().for_each(|one| one.job.die());
+                return false;
+            }
         }
+        true
+    }
+
+    /// The same for what one frame holds. The names are held.
+    fn publish_part(&self, ready: Vec<Ready>) -> bool {
         if let Err(problem) = self.make_durable(&ready) {
             ready.into_iter().for_each(|one| drop(one.job.answer.send(Err(problem.clone()))));
             return true;
@@ -96,7 +104,6 @@ impl Small {
         self.take_back_failed(&renamed);
         let visible = renamed.iter().filter(|(_, outcome)| outcome.is_ok());
         self.archivist.record(visible.map(|(one, _)| one.record.clone()).collect());
-        drop(names);
         for (ready, outcome) in renamed {
             let _ = ready.job.answer.send(outcome);
         }
@@ -107,7 +114,7 @@ impl Small {
         if self.archivist.is_failing() {
             return Err(problem::archive_refuses());
         }
-        let bytes = ready.iter().map(|one| one.job.publication.journal_bytes()).sum();
+        let bytes = ready.iter().map(|one| one.journal_bytes()).sum();
         let mut payload = Vec::with_capacity(bytes);
         for one in ready {
             let nothing: &[Bytes] = &[];

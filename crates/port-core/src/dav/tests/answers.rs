@@ -12,6 +12,7 @@ fn facts(path: &LogicalPath) -> Facts<'_> {
         etag: Some("\"1-2a-3\""),
         media_type: Some("image/fits"),
         digests: None,
+        attributes: None,
         quota: None,
         locks: &[],
         now: Timestamp::from_seconds(1_000),

@@ -3,6 +3,7 @@
 use super::refused::Refused;
 use super::tree::{self, Afterwards, Errand};
 use super::{mkcol, problems};
+use crate::door::copy::Order;
 use crate::door::{DataRequest, Door};
 use http::Response;
 use net::Body;
@@ -11,7 +12,7 @@ use terms::Verb;
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, .. } = data;
-    door.authorise(&principal, Verb::Read, &path, None).await?;
+    let judged = door.consider(&principal, Verb::Read, &path, None).await?.settle(door)?;
     let depth = dav::depth(&parts.headers, Depth::Infinity)?;
     if depth == Depth::One {
         return Err(problems::depth("COPY", "0 or infinity").into());
@@ -34,7 +35,8 @@ pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Bo
             return Err(tree::multistatus(&failures));
         }
     } else {
-        tree::copy_file(door, from, to, errand.overwrite, who).await?;
+        let (overwrite, replaced) = (errand.overwrite, errand.replaced);
+        tree::copy_file(door, Order { from, to, overwrite, who, judged, replaced, keeps_owner: false }).await?;
     }
     Ok(tree::done(&errand))
 }

@@ -8,7 +8,7 @@ use archive::{Archive, LockRecord};
 use http::{HeaderMap, Uri};
 use port_core::dav::{IfHeader, Lock, Locks, Refusal, ResourceState, Submitted};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
-use terms::{LogicalPath, Principal, Problem, Timestamp};
+use terms::{LogicalPath, Principal, Problem, Timestamp, Verb};
 
 /// What a request is about to do, as far as locks care.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +140,7 @@ impl Passes {
         let mut states: Vec<(Option<LogicalPath>, ResourceState)> = Vec::new();
         for resource in condition.resources(own) {
             if !states.iter().any(|(known, _)| *known == resource) {
-                let state = state_of(door, resource.as_ref().unwrap_or(path)).await;
+                let state = state_of(door, who, resource.as_ref(), path).await?;
                 states.push((resource, state));
             }
         }
@@ -178,11 +178,21 @@ impl Passes {
     }
 }
 
-/// What a condition compares with. What cannot be looked at has no state: the verb itself will tell why.
-async fn state_of(door: &Door, path: &LogicalPath) -> ResourceState {
-    let found = door.namespaces().stat(path).await.ok();
-    ResourceState {
+/// What a condition compares with: of what was asked for, or of another resource that the condition names. What cannot be
+/// looked at has no state: the verb itself will tell why. Nor has another one of which the caller may know nothing, but
+/// for locks of their own.
+async fn state_of(
+    door: &Door,
+    who: &Principal,
+    other: Option<&LogicalPath>,
+    asked: &LogicalPath,
+) -> Result<ResourceState, Problem> {
+    let path = other.unwrap_or(asked);
+    let is_shown = path == asked || door.probe(who, Verb::Stat, path).await?;
+    let found = if is_shown { door.namespaces().stat(path).await.ok() } else { None };
+    let locks = door.locks().covering(path).into_iter().filter(|lock| is_shown || lock.principal == who.name());
+    Ok(ResourceState {
         etag: found.filter(|found| found.is_file()).map(|found| found.etag()),
-        tokens: door.locks().covering(path).into_iter().map(|lock| lock.token).collect(),
-    }
+        tokens: locks.map(|lock| lock.token).collect(),
+    })
 }

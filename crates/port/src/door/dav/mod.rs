@@ -4,6 +4,7 @@
 //! change. Nothing half-done becomes visible under a file's name: copies pass the staging area, moves are renames.
 
 mod copy;
+mod gain;
 mod lock;
 pub mod locks;
 mod mkcol;

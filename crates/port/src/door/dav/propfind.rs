@@ -75,7 +75,7 @@ impl Scene {
         };
         Ok(Self {
             ask: ask.clone(),
-            wants_record: wants(Live::GetContentType) || wants(Live::Checksums),
+            wants_record: [Live::GetContentType, Live::Checksums, Live::Attributes].into_iter().any(wants),
             wants_locks: wants(Live::LockDiscovery) && *ask != Propfind::Names,
             quota,
         })
@@ -112,6 +112,7 @@ impl Scene {
             etag: etag.as_deref(),
             media_type: media_type.or(is_file.then(|| media::guess(path))),
             digests: record.map(|record| &record.digests),
+            attributes: record.map(|record| &record.attributes),
             quota: self.quota.filter(|_| !is_file),
             locks: &locks,
             now: now(),
@@ -142,11 +143,7 @@ impl Walk {
         entries: Vec<Entry>,
     ) -> Result<Self, Problem> {
         let failed = |error| problem::of_archive(&error);
-        let records = if scene.wants_record {
-            FolderRecords::of(&door, &folder, entries.len()).await?
-        } else {
-            FolderRecords::Unwanted
-        };
+        let records = FolderRecords::new(&folder, entries.len());
         let mut dead: HashMap<LogicalPath, Vec<StoredProperty>> = HashMap::new();
         if wants_dead(&scene.ask) {
             for (path, property) in door.archive().properties_in(&folder).await.map_err(failed)? {
@@ -177,10 +174,17 @@ impl Walk {
             };
             // A name that no path of ours can hold, or that this caller may not look at, is left out.
             let Ok(path) = self.folder.join(&entry.name) else { continue };
-            if !self.door.probe(&self.principal, Verb::Stat, &path).await? {
+            let records = &mut self.records;
+            let considered = records.consider(&self.door, &self.principal, Verb::Stat, &path, &entry).await?;
+            let (may_stat, known) = considered;
+            if !may_stat.allows() {
                 continue;
             }
-            let record = self.records.take(&self.door, &path, &entry).await?;
+            let record = match known {
+                Some(record) => record,
+                None if self.scene.wants_record => records.take(&self.door, &path, &entry).await?,
+                None => None,
+            };
             let dead = self.dead.remove(&path).unwrap_or_default();
             self.scene.write(&self.door, &path, &entry.metadata, record.as_ref(), &dead, out);
         }

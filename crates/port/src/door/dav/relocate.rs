@@ -1,10 +1,13 @@
 //! MOVE (RFC 4918 §9.9): one rename where source and destination are on one file system, else copies and a removal.
 
+use super::gain;
 use super::locks::{self, Touch};
 use super::own_authority;
 use super::problems;
 use super::refused::Refused;
 use super::tree::{self, Afterwards, Errand};
+use crate::door::copy::Order;
+use crate::door::rights::About;
 use crate::door::{DataRequest, Door, problem, remove};
 use http::Response;
 use http::request::Parts;
@@ -16,9 +19,10 @@ use terms::{LogicalPath, Principal, Verb};
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, .. } = data;
-    if !renames_freely(door, &path, &principal, &parts).await? {
-        tree::authorise_removal(door, &principal, &path).await?;
-    }
+    let judged = match renames_freely(door, &path, &principal, &parts).await? {
+        true => About::Path,
+        false => tree::authorise_removal(door, &principal, &path).await?,
+    };
     if door.namespaces().holds_mount(&path) {
         return Err(remove::holds_mount(&path).into());
     }
@@ -27,11 +31,12 @@ pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Bo
     if errand.source.is_folder() && depth != Depth::Infinity {
         return Err(problems::depth("MOVE of a folder", "infinity").into());
     }
+    gain::check(door, &errand).await?;
     if Arc::ptr_eq(&errand.from.namespace, &errand.to.namespace) {
         // A caller that hangs up must not stop it between the rename and its record: hence a task of its own.
         let (own, errand) = (door.clone(), Arc::new(errand));
         let shared = Arc::clone(&errand);
-        let renamed = tokio::spawn(async move { rename(&own, &shared).await }).await;
+        let renamed = tokio::spawn(async move { rename(&own, &shared, judged).await }).await;
         if let Renamed::Done = renamed.map_err(|error| problem::ours(format!("a move ended early: {error}")))?? {
             return Ok(tree::done(&errand));
         }
@@ -60,16 +65,23 @@ enum Renamed {
     CrossesDevices,
 }
 
-async fn rename(door: &Door, errand: &Errand) -> Result<Renamed, Refused> {
+async fn rename(door: &Door, errand: &Errand, judged: About) -> Result<Renamed, Refused> {
     let (from, to) = (&errand.from, &errand.to);
     let _names = door.hold_names().await;
     // What was true before the names were held may not be now.
     let (source, there) = (tree::look(from).await?, tree::look(to).await?);
-    if source.map(|source| source.kind) != Some(errand.source.kind) {
-        return Err(problem::not_found(&from.path).into());
+    let source = source.filter(|source| source.kind == errand.source.kind);
+    let source = source.ok_or_else(|| problem::not_found(&from.path))?;
+    judged.check(&from.path, &source)?;
+    if door.wants_object(&errand.who, Verb::Read, &to.path) {
+        // What was found to give nothing away was this very file.
+        About::Bytes(errand.source.is_file().then(|| errand.source.identity())).check(&from.path, &source)?;
     }
     if there.map(|there| there.kind) != errand.there.map(|there| there.kind) {
         return Err(problem::already_there(&to.path).into());
+    }
+    if let Some(there) = &there {
+        errand.replaced.check(&to.path, there)?;
     }
     errand.passes.check(door, &from.path, Touch::Tree)?;
     errand.check_destination(door)?;
@@ -99,7 +111,7 @@ async fn rename(door: &Door, errand: &Errand) -> Result<Renamed, Refused> {
 /// Each file goes from the source only when its copy is durable.
 async fn copy_and_remove(door: &Door, errand: &Errand) -> Result<Response<Body>, Refused> {
     let (from, to, who) = (&errand.from, &errand.to, &errand.who);
-    door.authorise(who, Verb::Read, &from.path, None).await?;
+    let judged = door.consider(who, Verb::Read, &from.path, None).await?.settle(door)?;
     errand.passes.check(door, &from.path, Touch::Tree)?;
     errand.check_destination(door)?;
     {
@@ -113,7 +125,9 @@ async fn copy_and_remove(door: &Door, errand: &Errand) -> Result<Response<Body>,
         }
     } else {
         let before = door.namespaces().stat(&from.path).await?;
-        tree::copy_file(door, &from.path, &to.path, errand.overwrite, who).await?;
+        let (overwrite, replaced) = (errand.overwrite, errand.replaced);
+        let order = Order { from: &from.path, to: &to.path, overwrite, who, judged, replaced, keeps_owner: true };
+        tree::copy_file(door, order).await?;
         tree::remove_carried(door, &from.path, &before).await?;
     }
     Ok(tree::done(errand))

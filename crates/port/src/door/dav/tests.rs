@@ -113,6 +113,7 @@ async fn open(folder: &TempDir) -> Door {
         mount: mount.parse().unwrap(),
         root: folder.path().join(name),
         algorithms: vec![Algorithm::Adler32, Algorithm::Md5],
+        ..NamespaceSettings::at_root("")
     });
     let settings = DoorSettings::new(namespaces.to_vec(), folder.path().join("staging"));
     // Anyone may do anything below /open, but for /open/shut.

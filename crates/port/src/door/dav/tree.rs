@@ -4,6 +4,8 @@
 use super::locks::{self, Passes, Touch};
 use super::refused::Refused;
 use super::{own_authority, problems};
+use crate::door::copy::{self, Order};
+use crate::door::rights::{About, Considered};
 use crate::door::{Door, Place, problem, remove};
 use crate::store::Metadata;
 use archive::PropertyChange;
@@ -27,6 +29,8 @@ pub(super) struct Errand {
     /// What is at the destination.
     pub(super) there: Option<Metadata>,
     pub(super) overwrite: bool,
+    /// What the decision about the destination was about.
+    pub(super) replaced: About,
     pub(super) passes: Passes,
     pub(super) who: Principal,
 }
@@ -48,9 +52,10 @@ impl Errand {
         let (from, to) = (door.namespaces().resolve(path)?, door.namespaces().resolve(&to)?);
         let source = door.namespaces().stat(path).await?;
         let there = look(&to).await?;
-        let mut errand = Self { from, to, source, there, overwrite, passes: Passes::none(&who), who };
+        let (replaced, passes) = (About::Path, Passes::none(&who));
+        let mut errand = Self { from, to, source, there, overwrite, replaced, passes, who };
         // Before anything about the destination is told.
-        errand.authorise_destination(door).await?;
+        errand.replaced = errand.authorise_destination(door).await?;
         errand.passes = Passes::read(door, path, &parts.uri, headers, &errand.who).await?;
         let to = &errand.to.path;
         match to.parent() {
@@ -81,12 +86,28 @@ impl Errand {
         self.passes.check(door, &self.to.path, touch)
     }
 
-    async fn authorise_destination(&self, door: &Door) -> Result<(), Problem> {
-        if self.must_clear() {
-            authorise_removal(door, &self.who, &self.to.path).await?;
+    /// Answers what the decision was about. Whoever may do nothing there gets one answer, whatever is there.
+    async fn authorise_destination(&self, door: &Door) -> Result<About, Problem> {
+        let (who, to, size_bytes) = (&self.who, &self.to.path, Some(self.source.size_bytes));
+        let may_create = match self.source.is_folder() {
+            true => door.consider_folder(who, to).await?,
+            false => door.consider_body(who, Verb::Create, to, size_bytes).await?,
+        };
+        let Some(there) = self.there else { return may_create.settle(door) };
+        let may_modify = door.consider_body(who, Verb::Modify, to, size_bytes).await?;
+        let may_delete = door.consider(who, Verb::Delete, to, None).await?;
+        if ![&may_create, &may_modify, &may_delete].into_iter().any(Considered::allows) {
+            may_create.settle(door)?;
         }
-        let verb = if self.there.is_some() && !self.must_clear() { Verb::Modify } else { Verb::Create };
-        door.authorise(&self.who, verb, &self.to.path, Some(self.source.size_bytes)).await
+        if !self.must_clear() {
+            return may_modify.settle(door);
+        }
+        let judged = may_delete.settle(door)?;
+        if there.is_folder() {
+            remove::authorise_below(door, who, to).await?;
+        }
+        may_create.settle(door)?;
+        Ok(judged)
     }
 
     /// Removes what is at the destination, where that is needed. The caller holds the names. A lock on the destination
@@ -115,11 +136,13 @@ pub(super) async fn remove_tree(place: &Place) -> Result<(), Problem> {
     })
 }
 
-/// May this caller remove this with all in it?
-pub(super) async fn authorise_removal(door: &Door, who: &Principal, path: &LogicalPath) -> Result<(), Problem> {
-    door.authorise(who, Verb::Delete, path, None).await?;
-    let is_folder = door.namespaces().stat(path).await?.is_folder();
-    if is_folder { remove::authorise_below(door, who, path).await } else { Ok(()) }
+/// May this caller remove this with all in it? Answers what the decision was about.
+pub(super) async fn authorise_removal(door: &Door, who: &Principal, path: &LogicalPath) -> Result<About, Problem> {
+    let judged = door.consider(who, Verb::Delete, path, None).await?.settle(door)?;
+    if door.namespaces().stat(path).await?.is_folder() {
+        remove::authorise_below(door, who, path).await?;
+    }
+    Ok(judged)
 }
 
 /// One resource of a tree that could not be copied.
@@ -130,15 +153,9 @@ pub(super) struct Failure {
 }
 
 /// Copies one file with its properties.
-pub(super) async fn copy_file(
-    door: &Door,
-    from: &LogicalPath,
-    to: &LogicalPath,
-    overwrite: bool,
-    who: &Principal,
-) -> Result<(), Problem> {
-    door.copy_file(from, to, overwrite, who).await?;
-    door.archive().copy_properties(from, to).await.map_err(|error| problem::of_archive(&error))
+pub(super) async fn copy_file(door: &Door, order: Order<'_>) -> Result<(), Problem> {
+    copy::copy_file(door, order).await?;
+    door.archive().copy_properties(order.from, order.to).await.map_err(|error| problem::of_archive(&error))
 }
 
 /// Copies the properties of a folder without those of what is in it.
@@ -168,13 +185,17 @@ pub(super) async fn carry_folder(
     who: &Principal,
     afterwards: Afterwards,
 ) -> Result<Vec<Failure>, Refused> {
-    make_folder(door, to, who).await?;
+    {
+        // The right to it was asked for with the errand.
+        let _names = door.hold_names().await;
+        super::mkcol::make_folder(door, to).await?;
+    }
     copy_own_properties(door, from, to).await?;
     let mut failures: Vec<Failure> = Vec::new();
     let mut waiting = vec![(from.clone(), to.clone())];
     let mut visited = Vec::new();
     while let Some((from, to)) = waiting.pop() {
-        let (files, folders) = match list(door, &from, &to, who, &mut failures).await {
+        let (files, folders) = match list(door, &from, &to, who, afterwards, &mut failures).await {
             Ok(found) => found,
             Err(problem) => {
                 failures.push(Failure { path: from, kind: Kind::Folder, problem });
@@ -218,10 +239,18 @@ async fn carry_file(
     who: &Principal,
     afterwards: Afterwards,
 ) -> Result<(), Problem> {
-    door.authorise(who, Verb::Read, from, None).await?;
-    door.authorise(who, Verb::Create, to, None).await?;
+    let may_read = door.consider(who, Verb::Read, from, None).await?;
+    if afterwards == Afterwards::Keep && may_read.hides() {
+        // The caller does not know of it, so that nothing of it can fail.
+        may_read.witness(door);
+        return Ok(());
+    }
+    let judged = may_read.settle(door)?;
     let before = door.namespaces().stat(from).await?;
-    copy_file(door, from, to, false, who).await?;
+    door.consider_body(who, Verb::Create, to, Some(before.size_bytes)).await?.settle(door)?;
+    let keeps_owner = afterwards == Afterwards::Remove;
+    let order = Order { from, to, overwrite: false, who, judged, replaced: About::Path, keeps_owner };
+    copy_file(door, order).await?;
     if afterwards == Afterwards::Remove { remove_carried(door, from, &before).await } else { Ok(()) }
 }
 
@@ -256,6 +285,7 @@ async fn list(
     from: &LogicalPath,
     to: &LogicalPath,
     who: &Principal,
+    afterwards: Afterwards,
     failures: &mut Vec<Failure>,
 ) -> Result<Pairs, Problem> {
     door.authorise(who, Verb::List, from, None).await?;
@@ -264,7 +294,13 @@ async fn list(
         let is_file = entry.metadata.is_file();
         match (from.join(&entry.name), to.join(&entry.name)) {
             (Ok(source), Ok(target)) if is_file => files.push((source, target)),
-            (Ok(source), Ok(target)) => folders.push((source, target)),
+            (Ok(source), Ok(target)) => {
+                let is_known =
+                    afterwards == Afterwards::Remove || !door.consider(who, Verb::List, &source, None).await?.hides();
+                if is_known {
+                    folders.push((source, target));
+                }
+            }
             (Err(error), _) | (_, Err(error)) => {
                 let kind = if is_file { Kind::File } else { Kind::Folder };
                 let problem = problem::invalid_path(&format!("{to}/{}", entry.name), error);

@@ -91,3 +91,18 @@ async fn a_file_asked_for_as_a_folder_is_not_there() {
     assert_eq!(bench.get("/data/f/").await.status, StatusCode::NOT_FOUND);
     assert_eq!(bench.get("/data/f/below").await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn what_browsers_could_run_is_shown_in_an_origin_of_its_own() {
+    let bench = Bench::new().await;
+    for (name, policy) in [("a.html", "sandbox"), ("a.svg", "sandbox"), ("a.fits", ""), ("a.png", ""), ("a.txt", "")] {
+        let path = format!("/data/{name}");
+        bench.put(&path, b"<script>alert(1)</script>".to_vec()).await;
+        let told = bench.ask("GET", &path, &[], "").await;
+        assert_eq!(
+            (told.header("content-security-policy"), told.header("x-content-type-options")),
+            (policy, "nosniff"),
+            "{name}"
+        );
+    }
+}

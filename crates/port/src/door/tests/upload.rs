@@ -67,9 +67,14 @@ async fn refusals_of_the_draft() {
 async fn only_who_began_may_go_on() {
     let bench = Bench::new().await;
     let address = begin(&bench, "/data/f", &[], b"01".to_vec()).await;
-    for (who, status) in [(token("other", VerbSet::all()), 403), (Principal::anonymous(), 401)] {
-        for method in ["HEAD", "PATCH", "DELETE"] {
-            assert_eq!(bench.ask_as(who.clone(), method, &address, &[], "").await.status.as_u16(), status);
+    let other = begin(&bench, "/data/g", &[], b"01".to_vec()).await;
+    assert_eq!(bench.ask("DELETE", &other, &[], "").await.status, StatusCode::NO_CONTENT);
+    // An upload of somebody else answers as one that is not there.
+    for who in [token("other", VerbSet::all()), Principal::anonymous()] {
+        for method in ["HEAD", "PATCH", "DELETE", "OPTIONS", "GET"] {
+            for address in [&address, &other] {
+                assert_eq!(bench.ask_as(who.clone(), method, address, &[], "").await.status, StatusCode::NOT_FOUND);
+            }
         }
     }
     assert_eq!(bench.ask("DELETE", &address, &[], "").await.status, StatusCode::NO_CONTENT);
