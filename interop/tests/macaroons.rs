@@ -2,6 +2,8 @@
 //! them.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail loudly too")]
 
+use interop::authority::Authority;
+use interop::credentials::{Credential, GRID};
 use interop::port::Setup;
 use interop::python::python;
 use interop::tree::{bytes, sha256};
@@ -80,6 +82,30 @@ fn curl_asks_for_one_and_uses_it_in_header_and_query() {
     assert_eq!(status(plain.arg(port.plain_url("/data/night/"))), "400");
 }
 
+/// Our own client asks in words that others know too.
+#[test]
+fn our_client_asks_for_one() {
+    if !needs(CURL) {
+        return;
+    }
+    let port = Port::start();
+    put(&port, "/data/night/f", b"some bytes");
+    let request = |more: &[&str]| port.client().args(["token", "request", &port.url("/data/night")]).args(more);
+    let macaroon = request(&["--expires", "30 min"]).succeed().text();
+    let get = |macaroon: &str| status(curl(&port, macaroon.trim()).arg(port.url("/data/night/f")));
+    assert_eq!(get(&macaroon), "200");
+    assert_eq!(status(curl(&port, macaroon.trim()).args(["-X", "DELETE"]).arg(port.url("/data/night/f"))), "403");
+    let told = request(&["--json", "--allow", "read", "--caveat", "ip:192.0.2.1"]).succeed();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(told["expires_in"].as_u64().unwrap() <= 3600);
+    assert_eq!(get(told["macaroon"].as_str().unwrap()), "401");
+    let refused = request(&["--caveat", "colour:red"]).finish();
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(refused.stderr.contains("colour:red"), "{refused}");
+    let anonymous = request(&[]).env("BEARER_TOKEN", "").finish();
+    assert_eq!(anonymous.code, Some(4), "{anonymous}");
+}
+
 #[test]
 fn curl_finds_the_token_endpoint_and_asks_it() {
     if !needs(CURL) {
@@ -100,6 +126,24 @@ fn curl_finds_the_token_endpoint_and_asks_it() {
         assert_eq!(curl(&port, token).arg(port.url("/data/night/f")).succeed().text(), "some bytes");
         assert_eq!(status(curl(&port, token).arg(port.url("/data/other"))), "403");
     }
+}
+
+#[test]
+fn the_operator_takes_all_of_them_back() {
+    if !needs(CURL) {
+        return;
+    }
+    let port = Port::start();
+    put(&port, "/data/night/f", b"some bytes");
+    let macaroon = mint(&port, "/data/night", &[READ]);
+    let get = |macaroon: &str| status(curl(&port, macaroon).arg(port.url("/data/night/f")));
+    assert_eq!(get(&macaroon), "200");
+    port.client().args(["token", "forget-macaroons", "--data-dir"]).arg(port.data()).succeed();
+    // Within 5 seconds, it says.
+    while get(&macaroon) != "401" {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(get(&mint(&port, "/data/night", &[READ])), "200");
 }
 
 /// Adds caveats offline, as any holder can.
@@ -262,4 +306,85 @@ fn gfal_copies_both_ways_with_one() {
     gfal("rm", &write).arg(port.davs_url("/data/night/deep/g")).succeed();
     let outside = gfal("ls", &write).arg(port.davs_url("/data/")).finish();
     assert_ne!(outside.code, Some(0), "{outside}");
+}
+
+/// A port that knows Alice by her certificate and lets her write below `/alice`, and a proxy of hers.
+fn alice(folder: &Path) -> (Port, Credential) {
+    let authority = Authority::make(&folder.join("authority"));
+    let proxy = authority.user("Alice").proxy(&authority, &["-rfc"]);
+    let sections = format!(
+        r#"
+[certificates]
+authorities = "{}"
+
+[[rule]]
+name = "alice"
+verbs = ["list", "stat", "read", "create", "modify", "delete"]
+paths = ["/alice"]
+to = ["user:/DC=org/DC=example/CN=Alice"]
+"#,
+        authority.hashed().display()
+    );
+    let port = Port::start_with(Setup { sections, ..Setup::default() });
+    fs::create_dir_all(port.store().join("alice/deep")).unwrap();
+    fs::write(port.store().join("alice/f"), "some bytes").unwrap();
+    (port, proxy)
+}
+
+fn gfal_of(port: &Port, proxy: &Credential, tool: &str) -> Run {
+    Run::new(format!("gfal-{tool}"))
+        .within(port.folder())
+        .env("GFAL_PYTHONBIN", "/usr/bin/python3")
+        .env("X509_CERT_DIR", port.authorities())
+        .env("X509_USER_PROXY", &proxy.certificate)
+}
+
+/// With a proxy and nothing else, gfal2 (and so FTS) asks the storage for macaroons, one for each address, and goes on
+/// with those.
+#[test]
+fn gfal_asks_for_them_with_a_proxy() {
+    if !needs(GFAL) || !needs(GRID) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (port, proxy) = alice(folder.path());
+    let content = bytes(3, 100_001);
+    let local = format!("file://{}", file(folder.path(), "local", &content));
+    let remote = port.davs_url("/data/alice/deep/g");
+    let copied = gfal_of(&port, &proxy, "copy").args(["-vvv", "-K", "ADLER32", &local, &remote]).succeed();
+    assert_eq!(sha256(&fs::read(port.store().join("alice/deep/g")).unwrap()), sha256(&content));
+    let told = format!("{}{}", copied.text(), copied.stderr);
+    assert!(told.contains("Using bearer token for HTTPS request"), "{copied}");
+    let given: Vec<_> =
+        port.log().lines().filter(|line| line.contains("was given the macaroon")).map(str::to_owned).collect();
+    assert!(given.iter().any(|line| line.contains("CN=Alice") && line.contains("/alice/deep/g")), "{given:?}");
+    gfal_of(&port, &proxy, "ls").arg(port.davs_url("/data/alice")).succeed();
+    gfal_of(&port, &proxy, "mkdir").args(["-p", &port.davs_url("/data/alice/new/folder")]).succeed();
+    assert!(port.store().join("alice/new/folder").is_dir());
+    gfal_of(&port, &proxy, "rm").arg(&remote).succeed();
+    assert!(!port.store().join("alice/deep/g").exists());
+    let refused = gfal_of(&port, &proxy, "copy").args([&local, &port.davs_url("/data/bob")]).finish();
+    assert_ne!(refused.code, Some(0), "{refused}");
+    assert!(!port.store().join("bob").exists());
+}
+
+/// The command of gfal2 that asks for one: at the address itself, and by the token endpoint.
+#[test]
+fn gfal_token_asks_in_both_ways() {
+    if !needs(GFAL) || !needs(GRID) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (port, proxy) = alice(folder.path());
+    let issuer = format!("--issuer={}", port.url("/"));
+    for arguments in [vec![], vec![issuer.as_str()]] {
+        let asked = gfal_of(&port, &proxy, "token").args(&arguments).arg(port.url("/data/alice")).succeed();
+        let token = asked.text().lines().last().unwrap_or_default().trim().to_owned();
+        assert_eq!(status(curl(&port, &token).arg(port.url("/data/alice/f"))), "200", "{asked}");
+        assert_eq!(status(curl(&port, &token).args(["-T", "-"]).input("x").arg(port.url("/data/alice/x"))), "403");
+        let write = gfal_of(&port, &proxy, "token").args(&arguments).args(["-w", &port.url("/data/alice")]).succeed();
+        let token = write.text().lines().last().unwrap_or_default().trim().to_owned();
+        let put = status(curl(&port, &token).args(["-T", "-"]).input("x").arg(port.url("/data/alice/x")));
+        assert!(put.starts_with('2'), "{put}: {write}");
+    }
 }

@@ -18,8 +18,8 @@ use terms::{Blame, CredentialForm, Identity, Problem, Retry, Timestamp};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// What these keys are called in the archive.
-const PURPOSE: &str = "macaroon";
+/// What the keys of macaroons are called in the archive.
+pub const MACAROON_KEYS: &str = "macaroon";
 
 /// Keys are read again after this long: so soon does another machine learn that they were forgotten.
 const KEYS_KEPT: Duration = super::REVOCATION_DELAY;
@@ -126,18 +126,6 @@ impl Macaroons {
         make().map_err(NotMinted::Refused)
     }
 
-    /// Forgets all keys: no macaroon that was made until now is worth anything, here at once, on other machines that
-    /// share the archive within [`KEYS_KEPT`].
-    pub(crate) async fn forget_all(&self) -> Result<usize, Problem> {
-        self.read_keys(Instant::now()).await?;
-        let known = std::mem::take(&mut self.lock().known);
-        for key in &known {
-            let forgotten = self.archive.forget_secret(key.id).await;
-            forgotten.map_err(|error| archive_problem("forget the keys of macaroons", &error))?;
-        }
-        Ok(known.len())
-    }
-
     /// The key of this name. A name that is not known may be that of a key just made elsewhere: then all are read anew.
     async fn key(&self, id: &str, now: Instant) -> Result<Option<RootKey>, Problem> {
         let find = |keys: &Keys| keys.known.iter().find(|key| key.root.id() == id).map(|key| key.root.clone());
@@ -174,7 +162,7 @@ impl Macaroons {
         let secret = Zeroizing::new(random::<32>()?);
         let record = SecretRecord {
             id: Uuid::now_v7(),
-            purpose: PURPOSE.to_owned(),
+            purpose: MACAROON_KEYS.to_owned(),
             secret: Zeroizing::new(secret.to_vec()),
             created: wall,
             retired: None,
@@ -196,7 +184,7 @@ impl Macaroons {
     }
 
     async fn read_keys(&self, now: Instant) -> Result<(), Problem> {
-        let records = self.archive.secrets(PURPOSE).await;
+        let records = self.archive.secrets(MACAROON_KEYS).await;
         let records = records.map_err(|error| archive_problem("read the keys of macaroons", &error))?;
         let mut keys = self.lock();
         keys.known = records.iter().filter_map(key_of).collect();

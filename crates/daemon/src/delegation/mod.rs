@@ -12,6 +12,7 @@ mod request;
 pub(crate) use oauth::{TOKEN_PATH, is_discovery, oauth_discovery, oauth_token};
 pub(crate) use request::macaroon_request;
 
+use crate::audit::Event;
 use crate::auth::{NotMinted, refusal_sentence};
 use crate::problems::{bad_value, refused, unauthenticated};
 use crate::running::Port;
@@ -73,6 +74,7 @@ async fn issue(port: &Port, who: &Principal, base: &str, wanted: Wanted) -> Resu
         return Err(bad_caveat(format!("The macaroon would have ended already, at {expires}.")));
     }
     tracing::info!("{who} was given the macaroon {} for {}, until {expires}", minted.id, wanted.path);
+    port.audit.tell(Event::MacaroonMade, Some(who), &minted.id, caveats.join("; "));
     Ok(Issued { text: minted.text, expires_in })
 }
 
@@ -116,7 +118,7 @@ fn validity(port: &Port, who: &Principal, wanted: &Wanted, wall: Timestamp) -> R
     }
     let ask = Ask::new(who, Verb::Share, &wanted.path, wall);
     if port.rights().probe(ask).allows() {
-        return Ok(asked.min(settings.lifetime_max.0));
+        return Ok(asked.min(settings.lifetime_max.0.max(settings.lifetime_own.0)));
     }
     if settings.lifetime_own.0.is_zero() {
         return Err(refused(&port.rights().decide(ask)));
@@ -158,7 +160,7 @@ async fn small_body(body: RequestBody) -> Result<Bytes, Problem> {
 }
 
 /// Scheme, host and port under which the caller knows us.
-fn base(tls: bool, uri: &Uri, headers: &HeaderMap) -> Result<String, Problem> {
+pub(crate) fn base(tls: bool, uri: &Uri, headers: &HeaderMap) -> Result<String, Problem> {
     let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     let authority = uri.authority().cloned().or_else(|| host?.parse().ok());
     let named = authority.filter(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());

@@ -51,7 +51,7 @@ pub(super) static SECTION: Section = Section {
         Setting {
             key: "lifetime_max",
             doc: "How long one may be valid that is asked for by a caller with the verb `share`, to be passed on. Who asks \
-                  for more gets this. 0 is not offered: a rule that forbids `share`, and `lifetime_own`, do that.",
+                  for more gets this.",
             absent: Is("\"7 d\""),
             form: Time(seconds(60), Macaroons::LIFETIME_LIMIT, |s, v| s.macaroons.lifetime_max = v),
         },
