@@ -268,7 +268,8 @@ impl Body {
         let Some(tell) = self.on_end.take() else { return };
         match &self.lent {
             Some(lent) if complete => lent.end(self.handed, tell),
-            _ => tell(BodyEnd { bytes_sent: self.handed, complete }),
+            Some(lent) => tell(BodyEnd { bytes_sent: self.handed.saturating_sub(lent.noted_bytes()), complete }),
+            None => tell(BodyEnd { bytes_sent: self.handed, complete }),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::body::{BodyEnd, FileSlice, OnEnd};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fs::File;
+use std::mem::take;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Largest stand-in, and so the largest window of a file that a body hands over at once. It costs address space only.
@@ -68,6 +69,22 @@ impl Drop for Ending {
     }
 }
 
+impl Drop for Lent {
+    /// The connection is gone: what was noted and not sent counts for none of the bodies.
+    fn drop(&mut self) {
+        let mut unsent = 0;
+        for entry in take(self.0.get_mut().unwrap_or_else(PoisonError::into_inner)) {
+            match entry {
+                Entry::Range { remaining, .. } => unsent += remaining,
+                Entry::End(mut ending) => {
+                    ending.bytes_sent = ending.bytes_sent.saturating_sub(unsent);
+                    unsent = 0;
+                }
+            }
+        }
+    }
+}
+
 impl Lent {
     fn entries(&self) -> std::sync::MutexGuard<'_, VecDeque<Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -105,15 +122,18 @@ impl Lent {
 
     /// Whether `visible` bytes of stand-ins, all that the HTTP library holds, are those noted here.
     pub(crate) fn agrees(&self, visible: u64) -> bool {
-        let noted: u64 = self
-            .entries()
+        self.noted_bytes() == visible
+    }
+
+    /// Bytes noted and not sent.
+    pub(crate) fn noted_bytes(&self) -> u64 {
+        self.entries()
             .iter()
             .map(|entry| match entry {
                 Entry::Range { remaining, .. } => *remaining,
                 Entry::End(_) => 0,
             })
-            .sum();
-        noted == visible
+            .sum()
     }
 
     /// The range to send next.
