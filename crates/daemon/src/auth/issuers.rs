@@ -9,7 +9,7 @@ mod fetch;
 mod keyring;
 mod names;
 
-use super::Presented;
+use super::{Guard, Presented};
 use crate::first_start;
 use crate::problems::unauthenticated;
 use crate::reload::Reloaded;
@@ -98,23 +98,23 @@ impl Issuers {
         self.known().iter().map(|issuer| issuer.keys.state(&issuer.rules.issuer)).collect()
     }
 
-    /// Whose token this is.
-    pub(super) async fn identify(&self, text: &str, at: &Presented<'_>) -> Result<Identity, Problem> {
+    /// Whose token this is. Whoever shares an address with a guesser goes on with a token that is in use.
+    pub(super) async fn identify(&self, text: &str, guard: &Guard, at: &Presented<'_>) -> Result<Identity, Problem> {
+        if let Some(identity) = self.verified.find(&cache::name(text), &self.known(), at.now, at.wall) {
+            return Ok(identity);
+        }
+        guard.check(at.from, at.now)?;
         self.judge(text, at.now, at.wall).await
     }
 
     async fn judge(&self, text: &str, now: Instant, wall: Timestamp) -> Result<Identity, Problem> {
         let known = self.known();
-        let name = cache::name(text);
-        if let Some(identity) = self.verified.find(&name, &known, now, wall) {
-            return Ok(identity);
-        }
         let token = Token::read(text).map_err(|refusal| refused(&refusal))?;
         let issuer = known.iter().find(|issuer| issuer.rules.issuer == token.issuer());
         let issuer = issuer.ok_or_else(|| refused(&Refusal::unknown_issuer(token.issuer())))?;
         let (claims, generation) = issuer.verify(&token, now).await?;
         let identity = jwt::identify(&claims, &issuer.rules, wall).map_err(|refusal| refused(&refusal))?;
-        self.verified.keep(name, generation, &identity, now);
+        self.verified.keep(cache::name(text), generation, &identity, now);
         Ok(identity)
     }
 

@@ -127,15 +127,11 @@ impl Keyring {
         });
     }
 
-    /// Has the issuer asked although the keys are good: an operator wants to see what it has. Not more often than for an
-    /// unknown key.
+    /// Has the issuer asked although the keys may be good: an operator wants to see what it has now.
     pub(super) fn ask_in_background(self) {
         tokio::spawn(async move {
             let _turn = self.shared.asking.lock().await;
-            let now = Instant::now();
-            if !self.asked_lately(now) {
-                self.ask(now).await;
-            }
+            self.ask(Instant::now()).await;
         });
     }
 
