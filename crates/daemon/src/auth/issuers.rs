@@ -157,12 +157,12 @@ impl Issuer {
 /// Fetches keys before they are too old, as long as these issuers are the ones in force.
 async fn look_after(issuers: Weak<Vec<Arc<Issuer>>>) {
     loop {
+        // All have been asked when they were read.
+        tokio::time::sleep(LOOK_EVERY).await;
         let Some(known) = issuers.upgrade() else { return };
         for issuer in known.iter().filter(|issuer| issuer.keys.wants_refresh(Instant::now())) {
             issuer.keys.clone().refresh_in_background();
         }
-        drop(known);
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
