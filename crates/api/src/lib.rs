@@ -3,16 +3,24 @@
 //! Never here: behaviour. Instants are RFC 3339 in UTC, sizes are bytes, spans are seconds, and each name says so. Members
 //! may be added to answers; none is removed or changes its meaning within version 1.
 
+mod audit;
 mod file;
+mod policy;
 mod problem;
+mod reload;
+mod share;
 mod status;
 mod token;
 mod traffic;
 
-pub use file::FileAnswer;
+pub use audit::{AuditAnswer, AuditDecision, AuditRecord, InvalidDecision};
+pub use file::{FileAnswer, FileChange};
+pub use policy::{EffectAnswer, ExplanationAnswer, MatchingRule, NearlyMatchingRule};
 pub use problem::{Fault, ProblemDocument, RetryAdvice};
+pub use reload::{ReloadAnswer, ReloadOutcome, ReloadedPart};
+pub use share::{NewShare, NewShareAnswer, ShareAnswer, ShareState, SharesAnswer};
 pub use status::{NamespaceAnswer, NamespacesAnswer, State, StatusAnswer, TotalsAnswer};
-pub use token::{NewToken, NewTokenAnswer, TokenAnswer, TokensAnswer};
+pub use token::{NarrowToken, NewToken, NewTokenAnswer, TokenAnswer, TokensAnswer};
 pub use traffic::{Direction, TrafficAnswer, TransferAnswer};
 
 /// Where the interface is.

@@ -28,6 +28,9 @@ pub struct StatusAnswer {
     pub transfers_active: u64,
     /// Connections open now.
     pub connections_open: u64,
+    /// What needs a hand, one sentence each: a certificate that expires, a record that cannot be written.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// What it serves.
     pub namespaces: Vec<NamespaceAnswer>,
 }

@@ -1,6 +1,9 @@
 //! The outer life of the process: one port per data directory, signals, and what is told to the service manager.
 
 use crate::problems::chain;
+use crate::reload::reload;
+use crate::running::Port;
+use crate::settings::Settings;
 use net::Drain;
 use rustix::fs::FlockOperation;
 use std::fs::{File, OpenOptions};
@@ -40,6 +43,45 @@ impl Drop for DirectoryLock {
         // An old process id must not be read as a running one.
         let _ = self.file.set_len(0);
     }
+}
+
+/// The process of the port that runs on the data directory of these settings.
+pub fn running_process(settings: &Settings) -> Result<rustix::process::Pid, Problem> {
+    let path = settings.data_dir.join("lock");
+    let none = || Problem {
+        status: 500,
+        kind: "no-port-runs",
+        title: "no port runs here",
+        detail: format!("No process holds the data directory {}.", settings.data_dir.display()),
+        blame: Blame::Caller,
+        retry: Retry::Never,
+        next: "Name its settings with --config or its data with --data-dir, or its address with --server.".to_owned(),
+    };
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(none()),
+        Err(error) => return Err(unusable("open", &path, &error)),
+    };
+    // Who gets the lock is alone: a number in the file is that of a process long gone.
+    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+        return Err(none());
+    }
+    let mut holder = String::new();
+    file.read_to_string(&mut holder).map_err(|error| unusable("read", &path, &error))?;
+    holder.trim().parse().ok().and_then(rustix::process::Pid::from_raw).ok_or_else(none)
+}
+
+/// Tells that process to read everything again.
+pub fn signal_reload(process: rustix::process::Pid) -> Result<(), Problem> {
+    rustix::process::kill_process(process, rustix::process::Signal::HUP).map_err(|error| Problem {
+        status: 500,
+        kind: "signal-refused",
+        title: "the port could not be told",
+        detail: format!("The process {process:?} takes no signal from this user: {error}."),
+        blame: Blame::Caller,
+        retry: Retry::Never,
+        next: "Be the user that the port runs as, or root; or use --server with a token.".to_owned(),
+    })
 }
 
 /// Makes a directory that only we may enter, with those above it.
@@ -90,17 +132,6 @@ pub(crate) struct StopSignals {
 impl StopSignals {
     /// From now on these signals do not end the process by themselves.
     pub(crate) fn listen() -> Result<Self, Problem> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Problem {
-                status: 500,
-                kind: "no-signals",
-                title: "signals cannot be received",
-                detail: format!("The kernel refused: {error}."),
-                blame: Blame::Us,
-                retry: Retry::Soon,
-                next: "Report it.".to_owned(),
-            })
-        };
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
@@ -111,6 +142,42 @@ impl StopSignals {
             _ = self.interrupt.recv() => "SIGINT",
         }
     }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Problem> {
+    signal(kind).map_err(|error| Problem {
+        status: 500,
+        kind: "no-signals",
+        title: "signals cannot be received",
+        detail: format!("The kernel refused: {error}."),
+        blame: Blame::Us,
+        retry: Retry::Soon,
+        next: "Report it.".to_owned(),
+    })
+}
+
+/// SIGHUP.
+pub(crate) struct ReloadSignal(Signal);
+
+impl ReloadSignal {
+    /// From now on it does not end the process.
+    pub(crate) fn listen() -> Result<Self, Problem> {
+        listen(SignalKind::hangup()).map(Self)
+    }
+}
+
+/// Each signal has everything read again; never returns.
+pub(crate) async fn reload_on_signals(port: &Port, mut signal: ReloadSignal) {
+    // Without an end of the signals there is no end of waiting for them.
+    while signal.0.recv().await.is_some() {
+        // The manager wants to know by its own clock which of several reloads this is (sd_notify(3), RELOADING=1).
+        let began = sd_notify::NotifyState::monotonic_usec_now();
+        let states: Vec<_> = [sd_notify::NotifyState::Reloading].into_iter().chain(began).collect();
+        notify(&states);
+        reload(port, None, "SIGHUP").await;
+        notify(&[sd_notify::NotifyState::Ready]);
+    }
+    std::future::pending().await
 }
 
 /// The first signal begins draining; returns with the second.

@@ -11,13 +11,13 @@ use net::Body;
 use port::door::DATA_PREFIX;
 use port::door::traffic::{Outcome, Transfer};
 use std::time::{Duration, SystemTime};
-use terms::{Blame, ByteSize, LogicalPath, Principal, Problem, Rate, Retry, Timestamp, Verb};
+use terms::{Blame, ByteSize, CredentialForm, LogicalPath, Principal, Problem, Rate, Retry, Timestamp, Verb};
 
 /// Files and transfers shown.
 const SHOWN: usize = 12;
 
 /// Nothing but the page itself: its own style, no scripts, no frames, nothing from elsewhere.
-const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+pub(crate) const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 #[derive(Template)]
 #[template(path = "front.html")]
@@ -27,6 +27,10 @@ struct Front {
     since: String,
     uptime: String,
     who: Option<String>,
+    /// Is it a session, which can be ended?
+    session: bool,
+    /// What needs a hand.
+    warnings: Vec<String>,
     /// `None` for strangers, who are told the state only.
     inside: Option<Inside>,
 }
@@ -99,6 +103,8 @@ pub(crate) async fn front(port: &Port, who: &Principal) -> Result<Response<Body>
         since: port.since().to_string(),
         uptime: rounded(port.started.elapsed()),
         who: (!who.is_anonymous()).then(|| who.name().to_owned()),
+        session: who.identity.credential.form == CredentialForm::Session,
+        warnings: if may_see { port.warnings(who) } else { Vec::new() },
         inside: if may_see { Some(inside(port, who).await?) } else { None },
     };
     let html = page.render().map_err(|error| unrendered(&error))?;
@@ -237,7 +243,7 @@ fn thousands(number: u64) -> String {
     grouped
 }
 
-fn unrendered(error: &askama::Error) -> Problem {
+pub(crate) fn unrendered(error: &askama::Error) -> Problem {
     Problem {
         status: 500,
         kind: "fault",

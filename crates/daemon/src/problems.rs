@@ -18,7 +18,8 @@ pub(crate) fn unauthenticated(kind: &'static str, detail: String, next: &str) ->
 
 /// 403, or 401 where signing in could help.
 pub(crate) fn refused(decision: &policy::Decision) -> Problem {
-    let detail = format!("{}.", capitalised(&decision.reason));
+    // Only operations on the port itself come here, and these are hidden from nobody.
+    let detail = format!("{} (rule: {}).", capitalised(&decision.reason), decision.rule);
     match decision.effect {
         policy::Effect::Refuse => Problem {
             status: 403,
@@ -27,7 +28,10 @@ pub(crate) fn refused(decision: &policy::Decision) -> Problem {
             detail,
             blame: Blame::Caller,
             retry: Retry::Never,
-            next: "Ask the operator for a token that allows it.".to_owned(),
+            next: match &decision.change {
+                Some(change) => format!("It would take {change}."),
+                None => "Ask the operator for a token or a rule that allows it.".to_owned(),
+            },
         },
         _ => unauthenticated("token-needed", detail, "Send `Authorization: Bearer TOKEN`."),
     }
@@ -112,6 +116,11 @@ pub(crate) fn archive_problem(what: &str, error: &ArchiveError) -> Problem {
     }
 }
 
+/// A text as one sentence among others: on one line, without its full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
+}
+
 /// An error with its causes.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
@@ -127,4 +136,20 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// 403: a token like this cannot be made by this caller.
+pub(crate) fn cannot_grant(why: String) -> Problem {
+    Problem {
+        status: 403,
+        kind: "cannot-grant",
+        title: "You cannot make this token",
+        detail: format!("It would grant more than you have: {why}."),
+        blame: Blame::Caller,
+        retry: Retry::Never,
+        next:
+            "Ask for less: verbs, paths and times that you hold, or `account` with your own name. Whoever holds all of \
+               administration can make any token."
+                .to_owned(),
+    }
 }

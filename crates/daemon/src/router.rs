@@ -1,12 +1,14 @@
 //! The way of a request: health, sign-in, then the door, the REST interface or a page; at last the count and the log line.
 
+use crate::audit::REQUEST;
 use crate::auth::Presented;
-use crate::problems::{draining, not_found, panicked, refused, unauthenticated, wrong_method};
+use crate::openid::Visit;
+use crate::problems::{draining, not_found, panicked, refused, wrong_method};
 use crate::running::Port;
 use crate::settings::MetricsAccess;
-use crate::{delegation, metrics, pages};
-use futures_util::FutureExt as _;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use crate::{delegation, metrics, pages, shares};
+use futures_util::{FutureExt as _, TryStreamExt};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use net::{Body, Handler, RequestBody};
@@ -42,6 +44,7 @@ enum Place {
     Health,
     Data,
     Upload,
+    Share,
     Api,
     Front,
     SignIn,
@@ -74,13 +77,25 @@ impl Router {
         if self.port.drain.is_draining() {
             return problem_response(&draining(), facts);
         }
+        // Its address is all that such a caller shows.
+        if place == Place::Share {
+            return Box::pin(self.port.shares.respond(&self.port, request)).await;
+        }
         let presented = Presented::of(request.method(), request.uri(), request.headers(), request.extensions());
         let from = presented.from;
         let who = match self.port.gate.who(&presented).await {
             Ok(who) => who,
-            Err(problem) => return problem_response(&problem, facts),
+            Err(problem) => {
+                if problem.status < 500 {
+                    self.port.audit.sign_in_failed(presented.from, presented.tls, &problem);
+                }
+                return problem_response(&problem, facts);
+            }
         };
         request.extensions_mut().insert(who.clone());
+        if let Err(problem) = self.port.audit.ready_for_data() {
+            return problem_response(&problem, facts);
+        }
         match place {
             Place::Data if request.method() == Method::POST => {
                 let answer = Box::pin(delegation::macaroon_request(&self.port, request, &who)).await;
@@ -90,6 +105,18 @@ impl Router {
             // Boxed: what is rare does not make every request larger.
             Place::Upload => Box::pin(self.port.door.handle_upload(request)).await,
             Place::Api => Box::pin(self.api(request, facts)).await,
+            Place::SignIn => {
+                let tls = request.extensions().get::<net::Peer>().is_some_and(|peer| peer.tls.is_some());
+                let visit = Visit {
+                    method: request.method(),
+                    uri: request.uri(),
+                    headers: request.headers(),
+                    tls,
+                    now: Instant::now(),
+                };
+                let answer = Box::pin(self.port.sign_in.respond(&self.port, visit, &who)).await;
+                answer.unwrap_or_else(|problem| problem_response(&problem, facts))
+            }
             Place::Token if request.method() == Method::POST => {
                 Box::pin(delegation::oauth_token(&self.port, request, &who)).await
             }
@@ -126,7 +153,6 @@ impl Router {
         }
         match place {
             Place::Metrics => self.metrics(who, from).await,
-            Place::SignIn => sign_in(who),
             Place::Discovery => delegation::oauth_discovery(&self.port, request, who),
             _ => pages::front(&self.port, who).await,
         }
@@ -157,6 +183,10 @@ impl Router {
     }
 
     async fn api(&self, request: Request<RequestBody>, facts: ResponseFacts) -> Response<Body> {
+        let commands = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        if commands && let Err(problem) = self.port.audit.ready() {
+            return problem_response(&problem, facts);
+        }
         let answer = match self.api.clone().oneshot(request.map(axum::body::Body::new)).await {
             Ok(answer) => answer,
             Err(never) => match never {},
@@ -170,6 +200,14 @@ impl Router {
             return response;
         }
         parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if commands && let Err(problem) = self.port.audit.settled().await {
+            // It is done, and will be written when the disk allows: that must not be told as a failure of the command.
+            tracing::error!("a command was carried out before its record was durable: {problem}");
+        }
+        if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream") {
+            let stream = TryStreamExt::map_err(body.into_data_stream(), std::io::Error::other);
+            return Response::from_parts(parts, Body::stream(stream));
+        }
         // Answers of the interface are small and in memory already.
         match body.collect().await {
             Ok(whole) => Response::from_parts(parts, Body::full(whole.to_bytes())),
@@ -198,9 +236,10 @@ impl Handler for Router {
         let id = self.request_id(&request);
         let method = request.method().clone();
         let facts = ResponseFacts::of(&method, request.headers());
-        let path = tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().path().to_owned());
+        let path =
+            tracing::enabled!(tracing::Level::DEBUG).then(|| shares::redacted(request.uri().path()).into_owned());
         let _running = self.port.counters.begin();
-        let answer = AssertUnwindSafe(self.route(request, facts)).catch_unwind().await;
+        let answer = REQUEST.scope(id.clone(), AssertUnwindSafe(self.route(request, facts)).catch_unwind()).await;
         let shown = id.to_str().unwrap_or("-");
         let mut response = answer.unwrap_or_else(|_| {
             self.port.counters.panicked();
@@ -239,10 +278,12 @@ fn place(request: &mut Request<RequestBody>) -> Place {
         "/healthz" => Place::Health,
         "/metrics" => Place::Metrics,
         "/" => Place::Front,
-        "/sign-in" => Place::SignIn,
+        "/sign-out" => Place::SignIn,
+        path if below(path, "/sign-in") => Place::SignIn,
         delegation::TOKEN_PATH => Place::Token,
         path if delegation::is_discovery(path) => Place::Discovery,
         path if below(path, port::door::DATA_PREFIX) => Place::Data,
+        path if below(path, shares::SHARES_PREFIX) => Place::Share,
         path if below(path, "/api/v1/uploads") => Place::Upload,
         path if below(path, "/api") => Place::Api,
         _ => Place::Unknown,
@@ -257,18 +298,6 @@ fn fold(path: &str) -> String {
         }
     }
     folded
-}
-
-/// Asks a browser for the token, which it sends with every later request for this host by itself.
-fn sign_in(who: &Principal) -> Result<Response<Body>, Problem> {
-    if who.is_anonymous() {
-        let next = "Give the token as password, with any user name.";
-        return Err(unauthenticated("token-needed", "To see more, sign in with a token.".to_owned(), next));
-    }
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
-    Ok(response)
 }
 
 pub(crate) fn text(status: StatusCode, kind: &'static str, body: impl Into<bytes::Bytes>) -> Response<Body> {

@@ -1,10 +1,14 @@
 //! What all requests share.
 
+use crate::audit::Audit;
 use crate::auth::Gate;
 use crate::metrics::{Counters, ProcessFacts, Readings};
 use crate::openid::SignIn;
+use crate::own_certificate::OwnCertificate;
+use crate::reload::Reloading;
 use crate::sampler::Sampler;
 use crate::settings::Settings;
+use crate::shares::Shares;
 use api::{NamespaceAnswer, State};
 use archive::Archive;
 use net::Drain;
@@ -20,13 +24,17 @@ pub(crate) struct Port {
     pub(crate) archive: Archive,
     pub(crate) door: Door,
     pub(crate) gate: Gate,
+    pub(crate) shares: Shares,
     pub(crate) sign_in: SignIn,
     pub(crate) counters: Counters,
     pub(crate) sampler: Sampler,
     pub(crate) drain: Drain,
     pub(crate) started: Instant,
     pub(crate) since: SystemTime,
-    pub(crate) certificate_expiry: Option<SystemTime>,
+    pub(crate) audit: Audit,
+    pub(crate) reloading: Reloading,
+    /// Of the listener with TLS, if there is one.
+    pub(crate) certificate: Option<OwnCertificate>,
 }
 
 impl Port {
@@ -58,7 +66,8 @@ impl Port {
     /// The namespaces with the space that they have.
     pub(crate) fn namespaces(&self) -> Vec<NamespaceAnswer> {
         let mut answers: Vec<_> = self
-            .settings
+            .reloading
+            .in_force()
             .namespaces_or_default()
             .iter()
             .map(|namespace| {
@@ -75,6 +84,13 @@ impl Port {
             .collect();
         answers.sort_by(|a, b| a.prefix.cmp(&b.prefix));
         answers
+    }
+
+    /// What needs a hand, one sentence each, for those whom it concerns.
+    pub(crate) fn warnings(&self, who: &Principal) -> Vec<String> {
+        let certificate = self.certificate.as_ref().and_then(|own| own.warning(SystemTime::now()));
+        let record = self.audit.warning().filter(|_| self.may(who, Verb::ReadAudit));
+        certificate.into_iter().chain(record).collect()
     }
 
     /// Of whom this caller may learn.
@@ -98,7 +114,7 @@ impl Port {
             files: self.archive.totals().await.ok().map(|totals| (totals.files, totals.bytes)),
             connections_open: network.open_connections,
             connections_accepted: network.accepted_connections,
-            certificate_expiry: self.certificate_expiry,
+            certificate_expiry: self.certificate.as_ref().map(OwnCertificate::expiry),
             started: Some(self.since),
             engine: self.archive.engine(),
             process: ProcessFacts::read(),

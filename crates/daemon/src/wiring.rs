@@ -1,17 +1,24 @@
 //! One process that is a port, from settings to the orderly end.
 
+use crate::audit::{Audit, Event};
 use crate::auth::Gate;
 use crate::first_start::{HostCertificate, first_token, host_certificate, write_secret, write_whole};
-use crate::lifecycle::{DirectoryLock, StopSignals, make_private, notify, stop_on_signals};
+use crate::lifecycle::{
+    DirectoryLock, ReloadSignal, StopSignals, make_private, notify, reload_on_signals, stop_on_signals,
+};
 use crate::metrics::Counters;
 use crate::openid::SignIn;
+use crate::own_certificate::OwnCertificate;
 use crate::problems::chain;
+use crate::reload::{Reloading, Reread};
 use crate::router::Router;
 use crate::running::Port;
 use crate::sampler::{SAMPLE_INTERVAL, Sampler};
 use crate::settings::{Limits, Settings};
+use crate::shares::Shares;
 use archive::{Archive, ArchiveError};
-use net::{Drain, ServeSettings, certificate};
+use net::certificate::ServerCertificate;
+use net::{Drain, ServeSettings};
 use policy::Rights;
 use port::{Door, DoorSettings, NamespaceSettings};
 use std::net::{IpAddr, SocketAddr};
@@ -33,6 +40,8 @@ pub struct RunOptions {
     pub ready_file: Option<PathBuf>,
     /// Where to write the first administrator's token instead of telling it.
     pub admin_token_file: Option<PathBuf>,
+    /// Where the settings are read again, when that is asked; without it those of the start are taken once more.
+    pub reread: Option<Reread>,
     /// Called once, when listening.
     pub on_started: Option<Tell>,
 }
@@ -70,12 +79,16 @@ pub async fn run(settings: Settings, options: RunOptions) -> Result<Ending, Prob
     net::install_crypto_provider();
     raise_file_limit();
     let signals = StopSignals::listen()?;
+    let reloads = ReloadSignal::listen()?;
     make_private(&settings.data_dir)?;
     let lock = DirectoryLock::take(&settings.data_dir)?;
     let archive = open_archive(&settings).await?;
     let certificate = if settings.listen.tls { Some(host_certificate(&settings)?) } else { None };
     let port = open_port(&settings, archive.clone(), certificate.as_ref()).await?;
-    let listeners = Listeners::open(&settings, certificate.as_ref())?;
+    let listeners = Listeners::open(&settings, port.certificate.as_ref())?;
+    if let Some(reread) = options.reread {
+        port.reloading.read_from(reread);
+    }
     let token = first_token(&archive, SystemTime::now().into()).await?;
     let started = started(&settings, &listeners, certificate, token, options.admin_token_file)?;
     if let Some(file) = &options.ready_file {
@@ -86,16 +99,22 @@ pub async fn run(settings: Settings, options: RunOptions) -> Result<Ending, Prob
     if let Some(tell) = options.on_started {
         tell(&started);
     }
+    let told = format!("version {}, listening on {}", env!("CARGO_PKG_VERSION"), started.addresses.join(" and "));
+    port.audit.tell(Event::Start, None, "", told);
     notify(&[sd_notify::NotifyState::Ready]);
     drop(started);
-    let ending = serve(&port, listeners, signals).await;
+    let ending = serve(&port, listeners, signals, reloads).await;
     if let Some(file) = &options.ready_file {
         let _ = std::fs::remove_file(file);
     }
     if ending == Ending::Drained {
         port.door.close().await;
+        port.shares.settle().await;
         archive.close().await;
     }
+    let how = if ending == Ending::Drained { "what ran has finished" } else { "at once, by a second signal" };
+    port.audit.tell(Event::Stop, None, "", how);
+    port.audit.close().await;
     drop(lock);
     Ok(ending)
 }
@@ -124,7 +143,8 @@ pub(crate) async fn open_port(
     archive: Archive,
     certificate: Option<&HostCertificate>,
 ) -> Result<Arc<Port>, Problem> {
-    let rights = Rights::new(crate::rules::load(settings)?, ());
+    let audit = Audit::open(settings)?;
+    let rights = Rights::new(crate::rules::load(settings)?, audit.clone());
     // Stores in the data directory are ours to make; one elsewhere that is not there may be a disk that is not mounted.
     for namespace in settings.namespaces_or_default() {
         if namespace.store.starts_with(&settings.data_dir) {
@@ -133,8 +153,14 @@ pub(crate) async fn open_port(
     }
     make_private(&settings.staging_dir())?;
     let door = Door::open(door_settings(settings), archive.clone(), rights).await?;
+    let gate = Gate::open(settings, archive.clone()).await?;
+    let certificate = certificate.map(|host| OwnCertificate::new(host, settings)).transpose()?;
+    if let Some(own) = &certificate {
+        gate.certificates.ask_by(own.shown())?;
+    }
     Ok(Arc::new(Port {
-        gate: Gate::open(settings, archive.clone()).await?,
+        gate,
+        shares: Shares::open(archive.clone()),
         sign_in: SignIn::open(settings)?,
         settings: settings.clone(),
         archive,
@@ -144,17 +170,26 @@ pub(crate) async fn open_port(
         drain: Drain::new(),
         started: Instant::now(),
         since: SystemTime::now(),
-        certificate_expiry: certificate.and_then(|certificate| certificate.expiry),
+        audit,
+        reloading: Reloading::new(settings),
+        certificate,
     }))
 }
 
-fn door_settings(settings: &Settings) -> DoorSettings {
+/// What is served, in the words of the door.
+pub(crate) fn namespaces(settings: &Settings) -> Vec<NamespaceSettings> {
     let namespaces = settings.namespaces_or_default().into_iter().map(|namespace| NamespaceSettings {
         mount: namespace.prefix,
-        root: namespace.store,
         algorithms: namespace.digests,
+        attributes: namespace.attributes,
+        embargo: namespace.embargo.map(|span| span.0),
+        ..NamespaceSettings::at_root(namespace.store)
     });
-    let mut door = DoorSettings::new(namespaces.collect(), settings.staging_dir());
+    namespaces.collect()
+}
+
+fn door_settings(settings: &Settings) -> DoorSettings {
+    let mut door = DoorSettings::new(namespaces(settings), settings.staging_dir());
     door.max_file_size_bytes = settings.limits.file_size.0;
     door.idle_timeout = settings.limits.stall_time.0;
     door.min_rate_bytes_per_second = settings.limits.sender_rate.0 / 8;
@@ -167,10 +202,9 @@ struct Listeners {
 }
 
 impl Listeners {
-    fn open(settings: &Settings, certificate: Option<&HostCertificate>) -> Result<Self, Problem> {
-        let tls = certificate
-            .map(|own| certificate::ServerCertificate::new(&own.credential.certificate_pem, &own.credential.key_pem));
-        let serve = serve_settings(&settings.limits, tls.transpose()?.map(Arc::new));
+    fn open(settings: &Settings, certificate: Option<&OwnCertificate>) -> Result<Self, Problem> {
+        let tls = certificate.map(|own| Arc::clone(own.shown()));
+        let serve = serve_settings(&settings.limits, tls);
         let plain = ServeSettings { tls: None, ..serve.clone() };
         let wanted = [(Some(settings.listen.address), serve), (settings.listen.plain, plain)];
         let mut listening = Vec::with_capacity(wanted.len());
@@ -189,7 +223,7 @@ impl Listeners {
     }
 }
 
-fn serve_settings(limits: &Limits, tls: Option<Arc<certificate::ServerCertificate>>) -> ServeSettings {
+fn serve_settings(limits: &Limits, tls: Option<Arc<ServerCertificate>>) -> ServeSettings {
     // The ranges of the list are within these types.
     let bytes = |size: ByteSize| u32::try_from(size.0).unwrap_or(u32::MAX);
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -208,13 +242,14 @@ fn serve_settings(limits: &Limits, tls: Option<Arc<certificate::ServerCertificat
     }
 }
 
-async fn serve(port: &Arc<Port>, listeners: Listeners, signals: StopSignals) -> Ending {
+async fn serve(port: &Arc<Port>, listeners: Listeners, signals: StopSignals, reloads: ReloadSignal) -> Ending {
     let router = Arc::new(Router::new(Arc::clone(port)));
     let serving = listeners
         .listening
         .into_iter()
         .map(|(listener, serve, _)| net::serve(listener, serve, Arc::clone(&router), port.drain.clone()));
     let sampling = sample(port);
+    let watching = watch(port);
     tokio::select! {
         ends = futures_util::future::join_all(serving) => {
             let cut: u64 = ends.iter().map(|end| end.cut).sum();
@@ -226,6 +261,23 @@ async fn serve(port: &Arc<Port>, listeners: Listeners, signals: StopSignals) -> 
         }
         () = stop_on_signals(signals, port.drain.clone()) => Ending::AtOnce,
         () = sampling => Ending::AtOnce,
+        () = watching => Ending::AtOnce,
+        () = reload_on_signals(port, reloads) => Ending::AtOnce,
+    }
+}
+
+/// Reads certificates and authorities again when their files change; never returns.
+async fn watch(port: &Port) {
+    loop {
+        tokio::time::sleep(port.gate.certificates.check_interval()).await;
+        let own = match &port.certificate {
+            Some(own) => own.check(&port.reloading.in_force()).await,
+            None => None,
+        };
+        // What failed was told by who knows what stays in force.
+        for read in [own, port.gate.certificates.check().await].into_iter().flatten().flatten() {
+            tracing::info!("files have changed: {}", read.told);
+        }
     }
 }
 

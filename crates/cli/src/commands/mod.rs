@@ -1,11 +1,16 @@
 //! The commands. Each is one file with its arguments and `run`; what they do is in the other rooms.
 
+mod audit;
 mod check;
 mod completions;
 mod demo;
 mod files;
 mod init;
+mod narrow;
+mod policy;
+mod reload;
 mod serve;
+mod share;
 mod token;
 
 use daemon::settings::{Overrides, Settings};
@@ -30,6 +35,15 @@ pub(crate) enum Command {
     Check(check::Arguments),
     /// Make, list and revoke access tokens
     Token(token::Arguments),
+    /// Make, list and revoke addresses by which anybody can read or put files
+    #[command(long_about = share::ABOUT)]
+    Share(Box<share::Arguments>),
+    /// Explain, check and show who may do what
+    Policy(Box<policy::Arguments>),
+    /// Show who did what: decisions, sign-ins, tokens, reloads
+    Audit(Box<audit::Arguments>),
+    /// Have a running port read settings, certificates, authorities and rules again
+    Reload(Box<reload::Arguments>),
     #[command(flatten)]
     Files(files::Command),
     /// Print completions for a shell
@@ -46,6 +60,10 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Token(arguments) => token::run(arguments).await,
+        Command::Share(arguments) => share::run(*arguments).await,
+        Command::Policy(arguments) => policy::run(*arguments).await,
+        Command::Audit(arguments) => audit::run(*arguments).await,
+        Command::Reload(arguments) => reload::run(*arguments).await,
         Command::Files(command) => files::run(command).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
@@ -69,6 +87,24 @@ impl SettingsArguments {
         let settings = self.config.as_deref().map_or_else(|| Ok(Settings::built_in()), Settings::read)?;
         Ok(settings.with(&Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() }))
     }
+}
+
+/// An argument means nothing.
+fn misused(detail: String) -> Problem {
+    Problem {
+        status: 400,
+        kind: "usage",
+        title: "this is not how it is used",
+        detail: format!("{detail}."),
+        blame: terms::Blame::Caller,
+        retry: terms::Retry::Never,
+        next: "See --help.".to_owned(),
+    }
+}
+
+/// The answer is not one that a port gives.
+fn no_port(address: &port::client::Address, error: &serde_json::Error) -> Problem {
+    misused(format!("What {address} answers is not what a port of this version says: {error}"))
 }
 
 /// Tells a problem, and answers with the exit code for it.

@@ -41,14 +41,16 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         plain: arguments.plain,
         anonymous_read: arguments.anonymous_read,
     };
-    let settings = match arguments.settings.read() {
-        Ok(settings) => settings.with(&overrides),
+    let read = move || arguments.settings.read().map(|settings| settings.with(&overrides));
+    let settings = match read() {
+        Ok(settings) => settings,
         Err(problem) => return tell(&problem, EXIT_IN_THE_WAY),
     };
     daemon::log::start(&settings.log);
     let options = RunOptions {
         ready_file: arguments.ready_file,
         admin_token_file: arguments.admin_token_file,
+        reread: Some(Box::new(read)),
         on_started: Some(Box::new(|started| print(&greeting(started)))),
     };
     match daemon::run(settings, options).await {

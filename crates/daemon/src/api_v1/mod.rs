@@ -1,7 +1,11 @@
 //! `/api/v1/`: what the contract in `api` says, done. Every endpoint asks the policy first.
 
+mod audit;
 mod files;
 mod namespaces;
+mod policy;
+mod reload;
+mod shares;
 mod status;
 mod tokens;
 mod traffic;
@@ -47,11 +51,17 @@ pub(crate) fn openapi_json() -> String {
 fn endpoints() -> OpenApiRouter<Arc<Port>> {
     OpenApiRouter::with_openapi(Contract::openapi())
         .routes(routes!(status::status))
-        .routes(routes!(files::file))
+        .routes(routes!(files::file, files::change))
         .routes(routes!(namespaces::namespaces))
         .routes(routes!(traffic::traffic))
+        .routes(routes!(policy::explain))
         .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::narrow))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(shares::list, shares::create))
+        .routes(routes!(shares::revoke))
+        .routes(routes!(audit::audit))
+        .routes(routes!(reload::reload))
 }
 
 #[derive(OpenApi)]

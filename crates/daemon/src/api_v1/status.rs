@@ -34,6 +34,7 @@ pub(super) async fn status(
         sent_bytes: moved.sent_bytes,
         transfers_active: moved.transfers_active,
         connections_open: port.drain.totals().open_connections,
+        warnings: port.warnings(&who),
         namespaces: port.namespaces(),
     }))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use terms::{Blame, Problem, Retry};
@@ -14,13 +15,18 @@ pub(super) const FAILURE_WINDOW: Duration = Duration::from_secs(60);
 
 /// Counts failures.
 pub(crate) struct Guard {
-    failures_allowed: u64,
+    failures_allowed: AtomicU64,
     failures: Mutex<HashMap<IpAddr, (u64, Instant)>>,
 }
 
 impl Guard {
     pub(crate) fn new(failures_allowed: u64) -> Self {
-        Self { failures_allowed, failures: Mutex::default() }
+        Self { failures_allowed: AtomicU64::new(failures_allowed), failures: Mutex::default() }
+    }
+
+    /// Allows another number of failures from now on; was it another?
+    pub(crate) fn allow(&self, failures: u64) -> bool {
+        self.failures_allowed.swap(failures, Ordering::Relaxed) != failures
     }
 
     /// One more from there.
@@ -38,7 +44,7 @@ impl Guard {
     pub(crate) fn check(&self, from: IpAddr, now: Instant) -> Result<(), Problem> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         match failures.get(&source(from)) {
-            Some((count, since)) if *count >= self.failures_allowed => {
+            Some((count, since)) if *count >= self.failures_allowed.load(Ordering::Relaxed) => {
                 let left = FAILURE_WINDOW.saturating_sub(now.duration_since(*since));
                 if left.is_zero() { Ok(()) } else { Err(too_many(left)) }
             }
@@ -67,7 +73,7 @@ pub(crate) fn make_room<K: Copy + Eq + std::hash::Hash, V>(
 }
 
 /// Whom a failure counts against: one IPv4 address, or the /64 that one IPv6 host can choose its addresses from.
-pub(super) fn source(address: IpAddr) -> IpAddr {
+pub(crate) fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
         address => address,

@@ -12,26 +12,29 @@ mod local;
 mod macaroons;
 pub(crate) mod sessions;
 
-pub(crate) use guard::make_room;
+pub(crate) use guard::{Guard, make_room, source};
 pub use local::REVOCATION_DELAY;
+pub(crate) use local::{identity as token_identity, still_valid as token_still_valid};
 
 use crate::problems::unauthenticated;
+use crate::reload::Reloaded;
 use crate::settings::Settings;
-use accounts::Accounts;
+pub(crate) use accounts::Accounts;
 use archive::Archive;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certificates::Certificates;
-use guard::Guard;
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, Method, Uri};
 use issuers::Issuers;
 use local::LocalTokens;
+pub use macaroons::MACAROON_KEYS;
 use macaroons::Macaroons;
 pub(crate) use macaroons::{NotMinted, sentence as refusal_sentence};
 use net::{ClientChain, Peer};
 use sessions::Sessions;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 use terms::{Identity, Principal, Problem, Timestamp};
 use zeroize::Zeroizing;
@@ -41,9 +44,9 @@ mod tests;
 
 /// The gate that every request but `/healthz` passes.
 pub(crate) struct Gate {
-    guard: Guard,
+    pub(crate) guard: Guard,
     /// May a token stand in the query?
-    query_tokens: bool,
+    query_tokens: AtomicBool,
     pub(crate) accounts: Accounts,
     pub(crate) local: LocalTokens,
     pub(crate) issuers: Issuers,
@@ -87,7 +90,7 @@ impl Gate {
     pub(crate) async fn open(settings: &Settings, archive: Archive) -> Result<Self, Problem> {
         Ok(Self {
             guard: Guard::new(settings.limits.failed_sign_ins),
-            query_tokens: settings.sign_in.query_tokens,
+            query_tokens: AtomicBool::new(settings.sign_in.query_tokens),
             accounts: Accounts::new(settings),
             local: LocalTokens::new(archive.clone()),
             issuers: Issuers::open(settings).await?,
@@ -95,6 +98,17 @@ impl Gate {
             certificates: Certificates::open(settings).await?,
             sessions: Sessions::new(settings),
         })
+    }
+
+    /// Takes over what the gate itself is told by the settings; its parts are reloaded one by one.
+    pub(crate) fn reload(&self, settings: &Settings) -> Reloaded {
+        let failures = settings.limits.failed_sign_ins;
+        let changed = self.guard.allow(failures);
+        let in_query = settings.sign_in.query_tokens;
+        let changed = self.query_tokens.swap(in_query, Ordering::Relaxed) != in_query || changed;
+        let tokens = if in_query { "taken" } else { "not taken" };
+        let told = format!("{failures} failures a minute, tokens in the query are {tokens}");
+        if changed { Reloaded::changed(told) } else { Reloaded::unchanged(told) }
     }
 
     /// Who asks. Without credentials: anonymous. With wrong ones: a problem, never anonymous, lest a caller with an
@@ -107,16 +121,17 @@ impl Gate {
         if identified.as_ref().is_err_and(is_guess) {
             self.guard.count(at.from, at.now);
         }
-        let principal =
-            match identified? {
+        let principal = match identified? {
             Some(identity) => Principal::of(self.accounts.settle(identity)?),
             None => Principal::anonymous(),
         };
         Ok(principal.came(at.from, at.tls))
     }
 
-    async fn identify(&self, at: &Presented<'_>) -> Result<Option<Identity>, Problem> {
-        if let Some(text) = presented(at, self.query_tokens)? {
+    /// What the credentials say, before accounts and groups of this site are looked up: what is passed on by a macaroon
+    /// is settled anew at each use.
+    pub(crate) async fn identify(&self, at: &Presented<'_>) -> Result<Option<Identity>, Problem> {
+        if let Some(text) = presented(at, self.query_tokens.load(Ordering::Relaxed))? {
             return self.of_text(&text, at).await.map(Some);
         }
         if let Some(identity) = self.sessions.identify(at)? {

@@ -13,18 +13,19 @@ mod write;
 
 pub use findings::{Finding, Findings};
 pub use list::accounts::{Account, Group};
-pub use list::audit::Audit;
+pub use list::audit::{Audit, WhenUnwritable};
 pub use list::certificates::Certificates;
 pub use list::issuer::Issuer;
 pub use list::macaroons::Macaroons;
 pub use list::rights::PolicyFiles;
+pub use list::shares::Shares;
 pub use list::sign_in::{OpenId, SignIn};
 pub use reference::{reference_markdown, sample};
 pub use write::write_sample;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use terms::{Algorithm, ByteSize, LogicalPath, Problem, Rate, Span};
+use terms::{Algorithm, Attributes, ByteSize, LogicalPath, Problem, Rate, Span};
 
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,8 @@ pub struct Settings {
     pub certificates: Certificates,
     /// Tokens that their holders can narrow.
     pub macaroons: Macaroons,
+    /// Addresses that are passed on.
+    pub shares: Shares,
     /// The record of who did what.
     pub audit: Audit,
 }
@@ -152,6 +155,10 @@ pub struct Namespace {
     pub digests: Vec<Algorithm>,
     /// What callers without a token may do.
     pub anonymous: Anonymous,
+    /// What is said of every file that comes in.
+    pub attributes: Attributes,
+    /// How long every file that comes in is under embargo.
+    pub embargo: Option<Span>,
 }
 
 /// What callers without a token may do.
@@ -300,6 +307,8 @@ impl Namespace {
             store: PathBuf::new(),
             digests: vec![Algorithm::Adler32, Algorithm::Crc32c, Algorithm::Sha256],
             anonymous: Anonymous::Nothing,
+            attributes: Attributes::default(),
+            embargo: None,
         }
     }
 }

@@ -7,8 +7,12 @@
 //! leaves for another server than it was meant for, memory that grows with the number of files or their size.
 
 mod address;
+mod attributes;
 mod blocks;
+mod command;
 mod copy;
+mod delegate;
+mod document;
 mod download;
 mod entry;
 pub mod fault;
@@ -28,7 +32,9 @@ mod walk;
 mod wire;
 
 pub use address::{Address, Url};
+pub use command::Lines;
 pub use copy::{CopySettings, Overwrite};
+pub use delegate::Macaroon;
 pub use entry::{Entry, Kind};
 pub use folder::Listing;
 pub use progress::{FileTally, Limit, MAX_FAILURES, Meter, Observer, Outcome, Silent, Summary, Tally, Waiting};
