@@ -235,7 +235,7 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Malformed(_) | Refusal::Long | Refusal::ManyCaveats | Refusal::LongCaveat => {
             ("credentials-malformed", "Send `Authorization: Bearer TOKEN`, or the token as the password of Basic.")
         }
-        Refusal::Over(_) => ("macaroon-expired", "Ask for another macaroon."),
+        Refusal::Over(_) => ("token-expired", "Ask for another macaroon."),
         Refusal::Elsewhere { .. } => ("macaroon-elsewhere", "Use it from where its caveat says, or ask for another."),
         Refusal::ThirdParty | Refusal::UnknownCaveat(_) | Refusal::UnreadableCaveat { .. } => {
             ("macaroon-not-understood", "Narrow it only by caveats that are known here: see the guide to macaroons.")

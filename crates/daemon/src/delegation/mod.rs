@@ -13,7 +13,7 @@ pub(crate) use oauth::{TOKEN_PATH, is_discovery, oauth_discovery, oauth_token};
 pub(crate) use request::macaroon_request;
 
 use crate::audit::Event;
-use crate::auth::{NotMinted, refusal_sentence};
+use crate::auth::{NotMinted, Presented, refusal_sentence};
 use crate::problems::{bad_value, refused, unauthenticated};
 use crate::running::Port;
 use bytes::Bytes;
@@ -24,7 +24,7 @@ use identity::macaroon::Caveat;
 use net::{Body, RequestBody};
 use policy::Ask;
 use std::time::{Duration, SystemTime};
-use terms::{Blame, CredentialForm, Kind, LogicalPath, Principal, Problem, Retry, Timestamp, Verb};
+use terms::{Blame, CredentialForm, Identity, Kind, LogicalPath, Principal, Problem, Retry, Timestamp, Verb};
 use zeroize::Zeroizing;
 
 #[cfg(test)]
@@ -50,8 +50,8 @@ struct Issued {
     expires_in: u64,
 }
 
-async fn issue(port: &Port, who: &Principal, base: &str, wanted: Wanted) -> Result<Issued, Problem> {
-    may_ask(port, who)?;
+/// `minter` is the caller as its credentials say, without what this site adds: that is asked for at each use.
+async fn issue(port: &Port, who: &Principal, minter: &Identity, base: &str, wanted: Wanted) -> Result<Issued, Problem> {
     let wall: Timestamp = SystemTime::now().into();
     let validity = validity(port, who, &wanted, wall)?;
     for caveat in &wanted.caveats {
@@ -63,11 +63,10 @@ async fn issue(port: &Port, who: &Principal, base: &str, wanted: Wanted) -> Resu
         caveats.push(format!("path:{}", wanted.path));
     }
     caveats.extend(wanted.caveats);
-    let minted =
-        port.gate.macaroons.mint(base, &who.identity, &caveats, wall).await.map_err(|failure| match failure {
-            NotMinted::Refused(refusal) => bad_caveat(refusal_sentence(&refusal)),
-            NotMinted::Failed(problem) => problem,
-        })?;
+    let minted = port.gate.macaroons.mint(base, minter, &caveats, wall).await.map_err(|failure| match failure {
+        NotMinted::Refused(refusal) => bad_caveat(refusal_sentence(&refusal)),
+        NotMinted::Failed(problem) => problem,
+    })?;
     let expires = minted.expires.unwrap_or(wall);
     let expires_in = expires.since(wall).as_secs();
     if expires_in == 0 {
@@ -76,6 +75,12 @@ async fn issue(port: &Port, who: &Principal, base: &str, wanted: Wanted) -> Resu
     tracing::info!("{who} was given the macaroon {} for {}, until {expires}", minted.id, wanted.path);
     port.audit.tell(Event::MacaroonMade, Some(who), &minted.id, caveats.join("; "));
     Ok(Issued { text: minted.text, expires_in })
+}
+
+/// The caller as its credentials say.
+async fn minter(port: &Port, request: &Request<RequestBody>) -> Result<Identity, Problem> {
+    let presented = Presented::of(request.method(), request.uri(), request.headers(), request.extensions());
+    port.gate.identify(&presented).await?.ok_or_else(nobody)
 }
 
 /// Who may ask for a macaroon at all, and in which way.
@@ -87,11 +92,7 @@ fn may_ask(port: &Port, who: &Principal) -> Result<(), Problem> {
         ));
     }
     if who.is_anonymous() {
-        return Err(unauthenticated(
-            "token-needed",
-            "A macaroon passes on what its caller may do, and nobody is signed in.".to_owned(),
-            "Ask with a certificate or with `Authorization: Bearer TOKEN`.",
-        ));
+        return Err(nobody());
     }
     let bearer = match (who.identity.kind, who.identity.credential.form) {
         (_, CredentialForm::Macaroon) => "a macaroon",
@@ -107,6 +108,14 @@ fn may_ask(port: &Port, who: &Principal) -> Result<(), Problem> {
         retry: Retry::Never,
         next: "Pass on what you have; a macaroon can be narrowed first, by adding caveats to it.".to_owned(),
     })
+}
+
+fn nobody() -> Problem {
+    unauthenticated(
+        "token-needed",
+        "A macaroon passes on what its caller may do, and nobody is signed in.".to_owned(),
+        "Ask with a certificate or with `Authorization: Bearer TOKEN`.",
+    )
 }
 
 /// How long it will be valid: what was asked for, or as much of it as this caller may have here.

@@ -3,7 +3,7 @@
 //! each of their ways: the list of scopes is `scope` with XRootD and StoRM, `scopes` with gfal2; the lifetime in seconds
 //! `expire_in` or `lifetime`.
 
-use super::{Wanted, base, has_media_type, issue, json, small_body};
+use super::{Wanted, base, has_media_type, issue, json, may_ask, minter, small_body};
 use crate::problems::not_found;
 use crate::running::Port;
 use http::header::{HeaderName, WWW_AUTHENTICATE};
@@ -108,7 +108,8 @@ pub(crate) async fn oauth_token(port: &Port, request: Request<RequestBody>, who:
 
 async fn token(port: &Port, request: Request<RequestBody>, who: &Principal) -> Result<Response<Body>, Refused> {
     let problem = |problem: Problem| Refused::of(&problem);
-    super::may_ask(port, who).map_err(problem)?;
+    may_ask(port, who).map_err(problem)?;
+    let minter = minter(port, &request).await.map_err(problem)?;
     if !has_media_type(&request, FORM) {
         return Err(Refused::new("invalid_request", format!("The request must be of the type {FORM}.")));
     }
@@ -124,7 +125,7 @@ async fn token(port: &Port, request: Request<RequestBody>, who: &Principal) -> R
     let text = form.either(&["scope", "scopes"])?.unwrap_or_default();
     let scopes = scopes(text)?;
     let wanted = Wanted { path: scopes.place(), caveats: vec![scopes.caveat()], validity };
-    let issued = issue(port, who, &base, wanted).await.map_err(problem)?;
+    let issued = issue(port, who, &minter, &base, wanted).await.map_err(problem)?;
     let mut response = json(
         StatusCode::OK,
         &serde_json::json!({

@@ -1,6 +1,6 @@
 //! `POST` with `application/macaroon-request` at the address of a file or folder.
 
-use super::{Wanted, base, has_media_type, issue, json, small_body};
+use super::{Wanted, base, has_media_type, issue, json, may_ask, minter, small_body};
 use crate::problems::bad_value;
 use crate::running::Port;
 use http::{Request, Response, StatusCode};
@@ -32,6 +32,8 @@ pub(crate) async fn macaroon_request(
     if !has_media_type(&request, MEDIA_TYPE) {
         return Err(wrong_type());
     }
+    may_ask(port, who)?;
+    let minter = minter(port, &request).await?;
     let uri = request.uri().clone();
     let base = base(who.tls, &uri, request.headers())?;
     let path = uri.path().strip_prefix(DATA_PREFIX).filter(|path| !path.is_empty()).unwrap_or("/");
@@ -42,7 +44,7 @@ pub(crate) async fn macaroon_request(
         None => None,
         Some(text) => Some(validity(text).ok_or_else(|| bad_validity(text))?),
     };
-    let issued = issue(port, who, &base, Wanted { path, caveats: asked.caveats, validity }).await?;
+    let issued = issue(port, who, &minter, &base, Wanted { path, caveats: asked.caveats, validity }).await?;
     let target = format!("{base}{}", uri.path());
     let text = issued.text.as_str();
     Ok(json(

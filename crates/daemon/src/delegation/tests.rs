@@ -173,6 +173,35 @@ async fn it_ends_with_the_token_that_it_was_asked_for_with() {
     assert!(answer.json()["expires_in"].as_u64().unwrap() <= 600, "{}", answer.text);
 }
 
+/// What the site adds to an identity is looked up at each use: names of accounts, and groups.
+#[tokio::test]
+async fn it_knows_accounts_and_groups_as_they_are_when_it_is_used() {
+    const SITE: &str = "[[account]]\nname = \"alice\"\ngroups = [\"readers\"]\n\
+        [[rule]]\nname = \"readers\"\nverbs = [\"read\"]\npaths = [\"/\"]\nto = [\"group:readers\"]\n";
+    let settings = |text: &str| Settings::parse(text, std::path::Path::new("p.toml")).unwrap();
+    let world = World::with(|world| {
+        let site = settings(SITE);
+        (world.accounts, world.rules) = (site.accounts, site.rules);
+    })
+    .await;
+    let writer = world.token("stat,create", "/").await;
+    assert_eq!(put(&world, "/data/f", &writer, "some bytes").await.status, 201);
+    let token = world.token("read", "/").await;
+    let (id, _) = crate::token::take_apart(&token).unwrap();
+    let mut record = world.port.archive.token(id).await.unwrap().unwrap();
+    record.account = Some("alice".to_owned());
+    world.port.archive.record_token(&record).await.unwrap();
+    let macaroon = mint(&world, "/data/", &token, "").await;
+    assert_eq!(get(&world, "/data/f", &macaroon).await.text, "some bytes");
+
+    let without_group = SITE.replacen("readers", "others", 1);
+    world.port.gate.accounts.reload(&settings(&without_group)).await.unwrap();
+    assert_eq!(get(&world, "/data/f", &macaroon).await.status, 403);
+    world.port.gate.accounts.reload(&settings("")).await.unwrap();
+    let gone = get(&world, "/data/f", &macaroon).await;
+    assert_eq!((gone.status.as_u16(), gone.kind().as_str()), (401, "account-unknown"));
+}
+
 #[tokio::test]
 async fn forgetting_the_keys_takes_all_back_and_others_can_be_made() {
     let (world, token) = world().await;
