@@ -70,6 +70,11 @@ impl ServerCertificate {
         self.set_verifier(None)
     }
 
+    /// Are clients asked?
+    pub fn is_asking(&self) -> bool {
+        self.parts().verifier.is_some()
+    }
+
     /// When the certificate expires.
     pub fn expiry(&self) -> SystemTime {
         self.parts().expiry
