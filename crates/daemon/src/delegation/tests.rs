@@ -1,10 +1,11 @@
 //! Macaroons from their request to their use, through the whole router.
 
+use crate::auth::{Gate, Presented};
 use crate::settings::Settings;
 use crate::testing::{Answer, World};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
-use http::{Request, StatusCode};
+use http::{Extensions, HeaderMap, Method, Request, StatusCode};
 use identity::macaroon::{Format, Macaroon};
 use net::{Peer, RequestBody, TlsFacts};
 use std::net::SocketAddr;
@@ -215,6 +216,38 @@ async fn forgetting_the_keys_takes_all_back_and_others_can_be_made() {
     assert_eq!((over.status.as_u16(), over.kind().as_str()), (401, "macaroon-unknown"));
     let another = mint(&world, "/data/a", &token, "").await;
     assert_eq!(get(&world, "/data/a/f", &another).await.status, 200);
+}
+
+/// Machines that share an archive: one makes a key, the other hears of it by the first macaroon that names it.
+#[tokio::test]
+async fn what_one_process_makes_another_knows() {
+    let (world, token) = world().await;
+    let other = Gate::open(&world.port.settings, world.port.archive.clone()).await.unwrap();
+    let macaroon = mint(&world, "/data/a", &token, "").await;
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, format!("Bearer {macaroon}").parse().unwrap());
+    let (uri, extensions) = ("/data/a/f".parse().unwrap(), Extensions::new());
+    let who = other.who(&Presented::of(&Method::GET, &uri, &headers, &extensions)).await.unwrap();
+    assert_eq!(who.identity.credential.form, terms::CredentialForm::Macaroon);
+    assert!(who.name().starts_with("token test"), "{who}");
+}
+
+#[tokio::test]
+async fn the_audit_record_names_it_and_does_not_hold_it() {
+    let (world, token) = world().await;
+    let macaroon = mint(&world, "/data/a", &token, r#"{"caveats": ["activity:DOWNLOAD"]}"#).await;
+    assert_eq!(get(&world, "/data/ab/f", &macaroon).await.status, 403);
+    world.port.audit.settled().await.unwrap();
+    let mut lines = String::new();
+    for entry in std::fs::read_dir(crate::audit::directory(&world.port.settings)).unwrap() {
+        lines.push_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
+    }
+    let made = lines.lines().find(|line| line.contains("macaroon-made")).unwrap_or_else(|| panic!("{lines}"));
+    assert!(made.contains("path:/a; activity:DOWNLOAD") && made.contains("\"who\":\"token test"), "{made}");
+    let made: serde_json::Value = serde_json::from_str(made).unwrap();
+    let id = made["subject"].as_str().unwrap();
+    let refused = lines.lines().any(|line| line.contains("\"refused\"") && line.contains(id));
+    assert!(refused && !lines.contains(&macaroon[..40]) && !lines.contains(&token), "{lines}");
 }
 
 #[tokio::test]
