@@ -1,6 +1,6 @@
 //! Networks in the notation of CIDR, as the caveat `ip:` and shares list them.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::str::FromStr;
 
 /// An address and how many of its first bits count.

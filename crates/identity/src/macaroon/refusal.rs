@@ -1,7 +1,7 @@
 //! Why a macaroon is not accepted, each in one sentence.
 
 use super::packet::{MAX_CAVEAT_BYTES, MAX_CAVEATS, MAX_TEXT_BYTES};
-use std::net::IpAddr;
+use core::net::IpAddr;
 use terms::Timestamp;
 
 /// How much of a caveat a sentence repeats.

@@ -5,7 +5,7 @@ use super::caveat::{Caveat, Meaning};
 use super::packet::RawCaveat;
 use super::refusal::{Refusal, shown};
 use super::seal::Minter;
-use std::net::IpAddr;
+use core::net::IpAddr;
 use terms::{Bound, Credential, CredentialForm, Identity, LogicalPath, Timestamp};
 
 /// A macaroon whose signature is right and whose caveats are all understood. Do they hold?
