@@ -31,6 +31,13 @@ pub struct TokenAnswer {
     /// When it was revoked.
     #[schema(format = DateTime)]
     pub revoked: Option<String>,
+    /// The account that it stands for: it narrows what the rules give to that account. Absent: it stands for itself, and
+    /// grants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The token that it was narrowed from, and ends with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }
 
 /// Body of `POST /api/v1/tokens`.
@@ -50,6 +57,32 @@ pub struct NewToken {
     /// How long it is valid, with a unit; absent: until it is revoked.
     #[schema(example = "30 d")]
     #[serde(default)]
+    pub expires_in: Option<String>,
+    /// The account that it stands for; absent: it stands for itself, and grants.
+    #[schema(example = "night-shift")]
+    #[serde(default)]
+    pub account: Option<String>,
+}
+
+/// Body of `POST /api/v1/tokens/narrow`. What is absent stays as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NarrowToken {
+    /// A name for people; absent: that of the token.
+    #[serde(default)]
+    #[schema(example = "job 4711", min_length = 1, max_length = 200)]
+    pub name: Option<String>,
+    /// Verbs that it allows, of those that the token allows.
+    #[serde(default)]
+    #[schema(example = json!(["read"]))]
+    pub allow: Option<Vec<String>>,
+    /// Where, inside of where the token is good.
+    #[serde(default)]
+    #[schema(example = "/survey/night-1")]
+    pub path: Option<String>,
+    /// How long it is valid, with a unit; absent: 12 hours. It never outlives the token.
+    #[serde(default)]
+    #[schema(example = "1 h")]
     pub expires_in: Option<String>,
 }
 

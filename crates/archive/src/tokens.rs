@@ -50,6 +50,13 @@ impl Archive {
         self.engine.read("read the tokens", statement, token).await
     }
 
+    /// Forgets the narrowed ones that ended before this. None is left without its parent: no narrowed one outlives it.
+    pub async fn forget_narrowed_tokens(&self, before: Timestamp) -> Result<()> {
+        let statement =
+            Statement::new("DELETE FROM tokens WHERE parent IS NOT NULL AND expires_ns < $1", [before.into()]);
+        self.engine.write("forget narrowed tokens", vec![statement]).await.map(drop)
+    }
+
     /// True when it was there and not yet revoked.
     pub async fn revoke_token(&self, id: TokenId, at: Timestamp) -> Result<bool> {
         let statement = Statement::new(

@@ -8,6 +8,8 @@ use std::path::Path;
 use terms::{Blame, Problem, Retry, Verb, VerbSet};
 
 #[cfg(test)]
+mod hidden;
+#[cfg(test)]
 mod tests;
 
 /// A larger file of rules is refused before it is read: the most rules that can be have less, at 400 bytes each.
@@ -16,6 +18,11 @@ const FILE_MAX_BYTES: u64 = 4 << 20;
 /// The rules that the settings make, or all that is wrong with them: a policy with one fault never comes into force.
 pub fn load(settings: &Settings) -> Result<Policy, Problem> {
     compile(settings).map_err(|faults| invalid(&faults))
+}
+
+/// What rules in Cedar's language can speak of, in Cedar's schema language.
+pub fn schema() -> &'static str {
+    Policy::schema()
 }
 
 /// Reads the rules again, and puts them into force for every decision from now on.

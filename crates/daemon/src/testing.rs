@@ -51,6 +51,7 @@ impl World {
             verbs: verbs.parse().expect("verbs"),
             path: path.parse().expect("a path"),
             lifetime,
+            account: None,
         };
         let (record, text) = mint(request, SystemTime::now().into()).expect("a token");
         self.port.archive.record_token(&record).await.expect("it is recorded");

@@ -1,6 +1,8 @@
 //! Access tokens: `ptl_<id>_<secret>`. The id is public and finds the record; of the secret only the SHA-256 is kept. It is
 //! 256 random bits, so that no slow hash is needed to protect it.
 
+mod narrow;
+
 use crate::problems::bad_value;
 use archive::TokenRecord;
 use base64::Engine as _;
@@ -9,6 +11,8 @@ use ring::rand::SecureRandom as _;
 use std::time::Duration;
 use terms::{Blame, LogicalPath, Problem, Retry, Timestamp, TokenId, VerbSet};
 use zeroize::Zeroizing;
+
+pub(crate) use narrow::{LINEAGE_MAX, Narrowing, narrow};
 
 /// How every token begins, so that scanners for leaked secrets can know it.
 pub const TOKEN_PREFIX: &str = "ptl_";
@@ -29,6 +33,9 @@ pub struct TokenRequest {
     pub path: LogicalPath,
     /// How long it is valid; `None`: until it is revoked.
     pub lifetime: Option<Duration>,
+    /// Whom it stands for: it then only narrows what the rules give to this account. `None`: it stands for itself, and
+    /// grants.
+    pub account: Option<String>,
 }
 
 /// Longest name of a token, in characters: a line of a table.
@@ -61,6 +68,8 @@ pub fn token_answer(record: &TokenRecord) -> api::TokenAnswer {
         created: record.created.to_string(),
         expires: record.expires.map(|at| at.to_string()),
         revoked: record.revoked.map(|at| at.to_string()),
+        account: record.account.clone(),
+        parent: record.parent.map(|id| id.to_string()),
     }
 }
 
@@ -80,10 +89,17 @@ pub fn mint(request: TokenRequest, now: Timestamp) -> Result<(TokenRecord, Zeroi
         created: now,
         expires: request.lifetime.map(|lifetime| now.after(lifetime)),
         revoked: None,
-        account: None,
+        account: request.account,
         parent: None,
     };
     Ok((record, text))
+}
+
+/// 256 random bits as text that fits into addresses and cookies.
+pub(crate) fn random_text() -> Result<Zeroizing<String>, Problem> {
+    let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
+    ring::rand::SystemRandom::new().fill(&mut *bytes).map_err(|_| no_randomness())?;
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
 }
 
 /// Id and hash of the secret of a token's text; `None` when it has not the form of a token.

@@ -1,6 +1,7 @@
 //! `portolan check`.
 
 use super::{EXIT_IN_THE_WAY, print, say, tell};
+use daemon::rules;
 use daemon::settings::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,17 +21,18 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return Settings::read(path).map_or_else(|problem| tell(&problem, EXIT_IN_THE_WAY), |_| ExitCode::SUCCESS);
         }
     };
-    match Settings::parse(&text, path) {
-        Ok(settings) => {
-            net::install_crypto_provider();
-            settings.warnings().iter().chain(&settings.examine()).for_each(|doubt| say(&format!("warning: {doubt}")));
-            say(&format!("{}: no problems", path.display()));
-            ExitCode::SUCCESS
-        }
-        Err(findings) => {
-            // The findings are what was asked for: data.
-            print(&format!("{findings}\n"));
-            ExitCode::from(EXIT_IN_THE_WAY)
-        }
+    let (settings, findings) = Settings::parse_lenient(&text, path);
+    // Rules in files of their own are told of as well, whatever is wrong in this one.
+    let faults = if findings.is_some() { rules::faults_of_files(&settings) } else { rules::faults(&settings) };
+    if findings.is_none() && faults.is_empty() {
+        net::install_crypto_provider();
+        let doubts = [settings.warnings(), settings.examine(), rules::doubts(&settings)];
+        doubts.iter().flatten().for_each(|doubt| say(&format!("warning: {doubt}")));
+        say(&format!("{}: no problems", path.display()));
+        return ExitCode::SUCCESS;
     }
+    // The findings are what was asked for: data.
+    findings.iter().for_each(|findings| print(&format!("{findings}\n")));
+    faults.iter().for_each(|fault| print(&format!("{fault}\n")));
+    ExitCode::from(EXIT_IN_THE_WAY)
 }

@@ -52,6 +52,17 @@ impl Accounts {
         table.settle(identity)
     }
 
+    /// The same for somebody who is only spoken of: an account can be meant by its name.
+    pub(crate) fn imagine(&self, identity: Identity) -> Identity {
+        let table = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
+        if identity.kind != Kind::User {
+            return identity;
+        }
+        let known = table.groups_of.contains_key(&identity.name).then(|| identity.name.clone());
+        let account = table.claimed(&identity).or(known);
+        table.dress(identity, account)
+    }
+
     /// Is there such an account?
     pub(crate) fn has(&self, name: &str) -> bool {
         self.table.read().unwrap_or_else(PoisonError::into_inner).groups_of.contains_key(name)
@@ -71,11 +82,16 @@ impl Table {
         table
     }
 
-    fn settle(&self, mut identity: Identity) -> Result<Identity, Problem> {
+    fn settle(&self, identity: Identity) -> Result<Identity, Problem> {
         if identity.kind != Kind::User {
             return Ok(identity);
         }
         let account = self.account_of(&identity)?;
+        Ok(self.dress(identity, account))
+    }
+
+    /// Name and groups of an account, and the groups that the site makes of others.
+    fn dress(&self, mut identity: Identity, account: Option<String>) -> Identity {
         identity.groups.retain(|group| !self.own_groups.contains(group));
         if let Some(name) = account {
             identity.groups.extend(self.groups_of.get(&name).into_iter().flatten().cloned());
@@ -86,23 +102,32 @@ impl Table {
                 identity.groups.insert(group.name.clone());
             }
         }
-        Ok(identity)
+        identity
+    }
+
+    /// The account that names this identity.
+    fn claimed(&self, identity: &Identity) -> Option<String> {
+        let name = &identity.name;
+        let with_issuer = || identity.issuer.as_ref().map(|issuer| format!("{name}@{issuer}"));
+        let claimed = self.by_identity.get(name);
+        claimed.or_else(|| self.by_identity.get(&with_issuer()?)).cloned()
     }
 
     /// The name of the account that this is; nothing for those who have none.
     fn account_of(&self, identity: &Identity) -> Result<Option<String>, Problem> {
-        let name = &identity.name;
-        let with_issuer = || format!("{name}@{}", identity.issuer.as_deref().unwrap_or_default());
-        if let Some(account) = self.by_identity.get(name).or_else(|| self.by_identity.get(&with_issuer())) {
-            return Ok(Some(account.clone()));
+        if let Some(account) = self.claimed(identity) {
+            return Ok(Some(account));
         }
+        let name = &identity.name;
         let known = self.groups_of.contains_key(name);
-        match identity.credential.form {
-            // Tokens name their account, and so does what was made of a settled identity.
-            CredentialForm::LocalToken | CredentialForm::Macaroon if known => Ok(Some(name.clone())),
-            CredentialForm::LocalToken => Err(gone(name)),
-            _ if known => Err(borrowed(name)),
-            _ => Ok(None),
+        // Our tokens name their account, and so do the macaroons that were asked for with them.
+        let ours = matches!(identity.credential.form, CredentialForm::LocalToken | CredentialForm::Macaroon)
+            && identity.issuer.as_deref() == Some("local");
+        match (ours, known) {
+            (true, true) => Ok(Some(name.clone())),
+            (true, false) => Err(gone(name)),
+            (false, true) => Err(borrowed(name)),
+            (false, false) => Ok(None),
         }
     }
 }

@@ -18,7 +18,7 @@ pub const REVOCATION_DELAY: Duration = Duration::from_secs(5);
 const CACHED_TOKENS: usize = 1024;
 
 /// Narrowed tokens may be narrowed again, so often at most.
-const MAX_ANCESTORS: usize = 8;
+const MAX_ANCESTORS: usize = token::LINEAGE_MAX;
 
 /// Knows local tokens.
 pub(crate) struct LocalTokens {
@@ -91,7 +91,7 @@ impl LocalTokens {
 }
 
 /// A token with those that it was narrowed from: it has the name of the first of them, and the bounds of all.
-fn identity(lineage: &[TokenRecord]) -> Identity {
+pub(crate) fn identity(lineage: &[TokenRecord]) -> Identity {
     let (own, first) = (&lineage[0], &lineage[lineage.len() - 1]);
     let bound = |record: &TokenRecord| Bound {
         by: format!("the token '{}'", record.name),
@@ -115,7 +115,8 @@ fn identity(lineage: &[TokenRecord]) -> Identity {
     }
 }
 
-fn still_valid(record: &TokenRecord, wall: Timestamp) -> Result<(), Problem> {
+/// Neither revoked nor at its end.
+pub(crate) fn still_valid(record: &TokenRecord, wall: Timestamp) -> Result<(), Problem> {
     if let Some(at) = record.revoked {
         return Err(over(record, "token-revoked", "was revoked at", at));
     }

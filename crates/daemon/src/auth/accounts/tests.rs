@@ -55,7 +55,8 @@ fn identities_become_accounts_and_get_their_groups() {
         (caller("1234@https://issuer.example", issuer, SignedToken, &["/lsst"]), both),
         (caller("al", "https://login.example", Session, &[]), alice),
         (caller("alice", "local", LocalToken, &[]), alice),
-        (caller("alice", issuer, Macaroon, &["/lsst"]), both),
+        (caller("alice", "local", Macaroon, &[]), alice),
+        (caller("1234@https://issuer.example", issuer, Macaroon, &["/lsst"]), both),
         (caller("night-shift", "local", LocalToken, &[]), r#"night-shift {"robots"}"#),
         // Others keep their names, and what the site makes of their groups is added.
         (caller("5@https://issuer.example", issuer, SignedToken, &[]), "5@https://issuer.example {}"),
@@ -73,13 +74,15 @@ fn identities_become_accounts_and_get_their_groups() {
 
 #[test]
 fn names_of_ours_can_be_brought_along_by_nobody() {
-    use CredentialForm::{Certificate, LocalToken, Session, SignedToken};
+    use CredentialForm::{Certificate, LocalToken, Macaroon, Session, SignedToken};
     let issuer = "https://issuer.example";
-    for form in [SignedToken, Session, Certificate] {
+    for form in [SignedToken, Session, Certificate, Macaroon] {
         assert_eq!(told(caller("alice", issuer, form, &[])), "401 account-not-yours", "{form:?}");
     }
     assert_eq!(told(caller("al", "https://other.example", Session, &[])), "al {}");
-    assert_eq!(told(caller("dismissed", "local", LocalToken, &[])), "401 account-unknown");
+    for form in [LocalToken, Macaroon] {
+        assert_eq!(told(caller("dismissed", "local", form, &[])), "401 account-unknown", "{form:?}");
+    }
     let boasting = ["operators", "curators", "robots", "/survey/Role=x", "others"];
     assert_eq!(
         told(caller("9@https://issuer.example", issuer, SignedToken, &boasting)),
