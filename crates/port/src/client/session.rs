@@ -1,6 +1,6 @@
 //! Connections, credentials, and the operations on single files and folders.
 
-use net::client::{ClientSettings, Trust};
+use net::client::{ClientCredential, ClientSettings, CredentialFiles, Trust};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub struct SessionSettings {
     pub authorities: Option<PathBuf>,
     /// Believe any certificate.
     pub insecure: bool,
+    /// The certificate or proxy to show to servers that ask for one.
+    pub credential: Option<CredentialFiles>,
     /// The token to show to servers.
     pub token: Option<Token>,
     /// Show it over connections that are not encrypted, too. Without this only to this machine itself.
@@ -38,6 +40,7 @@ impl Default for SessionSettings {
         Self {
             authorities: None,
             insecure: false,
+            credential: None,
             token: None,
             token_in_clear: false,
             stall_timeout: Duration::from_secs(60),
@@ -60,7 +63,9 @@ impl Session {
             Some(file) => Trust { system: false, files: vec![file], folders: Vec::new() },
             None => Trust::from_environment(),
         };
-        let client = ClientSettings { trust, insecure: settings.insecure, ..ClientSettings::default() };
+        let credential = settings.credential.as_ref().map(ClientCredential::read).transpose();
+        let credential = credential.map_err(|error| error.problem())?;
+        let client = ClientSettings { trust, insecure: settings.insecure, credential, ..ClientSettings::default() };
         let wire = Wire::new(client, settings.token, settings.token_in_clear, settings.stall_timeout)?;
         Ok(Self { wire, retries: settings.retries })
     }

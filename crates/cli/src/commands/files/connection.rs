@@ -1,5 +1,6 @@
 //! How servers are reached: the options that all commands on files share.
 
+use net::client::CredentialFiles;
 use port::client::{Session, SessionSettings, Token};
 use std::path::PathBuf;
 use terms::{Problem, Span};
@@ -14,6 +15,12 @@ pub(crate) struct Connection {
     /// Send the token over connections without TLS, too
     #[arg(long)]
     token_in_clear: bool,
+    /// Certificate or proxy to show where a server asks for one [default: X509_USER_PROXY, or X509_USER_CERT]
+    #[arg(long, value_name = "PATH")]
+    cert: Option<PathBuf>,
+    /// Its key, where that is in another file
+    #[arg(long, value_name = "PATH", requires = "cert")]
+    key: Option<PathBuf>,
     /// PEM file of authorities to believe, instead of the system's
     #[arg(long, value_name = "PATH", alias = "ca-file")]
     cacert: Option<PathBuf>,
@@ -30,7 +37,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Reads token and authorities.
-    pub(super) fn open(&self) -> Result<Session, Problem> {
+    pub(crate) fn open(&self) -> Result<Session, Problem> {
         let token = match &self.token_file {
             Some(path) => Some(Token::from_file(path)?),
             None => Token::discover()?,
@@ -39,10 +46,21 @@ impl Connection {
         Session::new(SessionSettings {
             authorities: self.cacert.clone(),
             insecure: self.insecure,
+            credential: self.credential(),
             token,
             token_in_clear: self.token_in_clear,
             stall_timeout: self.timeout.map_or(defaults.stall_timeout, |span| span.0),
             retries: self.retries,
         })
+    }
+
+    fn credential(&self) -> Option<CredentialFiles> {
+        match &self.cert {
+            Some(certificate) => {
+                let key = self.key.as_ref().unwrap_or(certificate).clone();
+                Some(CredentialFiles { certificate: certificate.clone(), key })
+            }
+            None => CredentialFiles::from_environment(),
+        }
     }
 }
