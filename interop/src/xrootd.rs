@@ -31,15 +31,20 @@ pub struct Xrootd {
 impl Xrootd {
     /// Starts one that exports `/data` to anybody.
     pub fn start() -> Self {
-        Self::launch(None)
+        Self::launch(None, false)
+    }
+
+    /// Starts one that exports `/data` to anybody, and gives macaroons.
+    pub fn giving_macaroons() -> Self {
+        Self::launch(None, true)
     }
 
     /// Starts one that exports `/data` to whom this issuer's tokens let.
     pub fn believing(issuer: &Issuer) -> Self {
-        Self::launch(Some(issuer))
+        Self::launch(Some(issuer), false)
     }
 
-    fn launch(issuer: Option<&Issuer>) -> Self {
+    fn launch(issuer: Option<&Issuer>, macaroons: bool) -> Self {
         let folder = tempfile::Builder::new().prefix("portolan-xrootd-").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let authority = Authority::make(&folder.path().join("tls"));
@@ -58,6 +63,13 @@ impl Xrootd {
         );
         if let Some(issuer) = issuer {
             settings.push_str(&believe(issuer, folder.path()));
+        }
+        if macaroons {
+            Run::new("openssl").args(["rand", "-base64", "-out", &format!("{path}/macaroon.key"), "64"]).succeed();
+            settings.push_str(&format!(
+                "http.exthandler xrdmacaroons libXrdMacaroons.so\nmacaroons.secretkey {path}/macaroon.key\n\
+                 all.sitename testsite\n"
+            ));
         }
         fs::write(folder.path().join("xrootd.cfg"), settings).unwrap();
         give_to("xrootd", folder.path());

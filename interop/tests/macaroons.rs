@@ -4,15 +4,18 @@
 
 use interop::authority::Authority;
 use interop::credentials::{Credential, GRID};
+use interop::needs::needs_root;
 use interop::port::Setup;
 use interop::python::python;
 use interop::tree::{bytes, sha256};
+use interop::xrootd::Xrootd;
 use interop::{Finished, Port, Run, needs};
 use std::fs;
 use std::path::Path;
 
 const CURL: &[(&str, &str)] = &[("curl", "curl")];
 const DAVIX: &[(&str, &str)] = &[("davix-get", "davix"), ("openssl", "openssl"), ("curl", "curl")];
+const XROOTD: &[(&str, &str)] = &[("xrootd", "xrootd-server"), ("openssl", "openssl"), ("ip", "iproute2")];
 const GFAL: &[(&str, &str)] = &[("gfal-copy", "gfal2-util-scripts"), ("openssl", "openssl"), ("curl", "curl")];
 
 /// What gfal2 itself would ask for, to read and to write.
@@ -104,6 +107,18 @@ fn our_client_asks_for_one() {
     assert!(refused.stderr.contains("colour:red"), "{refused}");
     let anonymous = request(&[]).env("BEARER_TOKEN", "").finish();
     assert_eq!(anonymous.code, Some(4), "{anonymous}");
+}
+
+/// And XRootD understands it.
+#[test]
+fn our_client_asks_xrootd_for_one() {
+    let Some(python) = python(&["pymacaroons"]).filter(|_| needs(XROOTD) && needs_root()) else { return };
+    let xrootd = Xrootd::giving_macaroons();
+    let asked = xrootd.client().args(["token", "request", &xrootd.url("/data/"), "--expires", "10 min"]).succeed();
+    let inspect = "import sys; from pymacaroons import Macaroon; print(Macaroon.deserialize(sys.argv[1]).inspect())";
+    let told = Run::new(python).args(["-c", inspect, asked.text().trim()]).succeed().text();
+    assert!(told.contains("location testsite"), "{told}");
+    assert!(told.contains("cid activity:LIST,READ_METADATA,DOWNLOAD\n") && told.contains("cid before:20"), "{told}");
 }
 
 #[test]
