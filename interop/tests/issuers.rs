@@ -79,3 +79,66 @@ fn an_issuer_whose_certificate_is_not_believed_gives_no_keys() {
     assert!(answer.body.contains("certificate"), "{}", answer.body);
     assert_eq!(issuer.key_fetches(), 0);
 }
+
+/// Has the port read everything again, as an operator does.
+fn reload(port: &Port) {
+    let answer = port.curl().args(["-f", "-X", "POST"]).arg(port.url("/api/v1/reload")).succeed().text();
+    assert!(answer.contains("issuers"), "{answer}");
+}
+
+/// Asks until the answer is this one: keys are fetched behind the answer to a reload.
+fn wait_for(status: u16, ask: impl Fn() -> Told) {
+    let started = std::time::Instant::now();
+    loop {
+        let answer = ask();
+        if answer.status == status {
+            return;
+        }
+        assert!(started.elapsed().as_secs() < 30, "not {status}: {answer:?}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_reload_takes_new_keys_and_drops_those_that_were_withdrawn() {
+    if !needs(TOOLS) {
+        return;
+    }
+    let issuer = Issuer::start();
+    let port = port(&issuer, Mood::Well, &believing(&issuer));
+    let old = issuer.scoped("storage.read:/");
+    let with = |token: &str| {
+        let bearer = format!("Authorization: Bearer {token}");
+        let curl = Run::new("curl").args(["-sS", "-i", "--max-time", "50", "--cacert"]).arg(port.authority());
+        told(curl.args(["-H", &bearer]).arg(port.url("/data/f")))
+    };
+    assert_eq!(with(&old).status, 200);
+    issuer.rotate(true);
+    reload(&port);
+    wait_for(200, || get(&port, &issuer));
+    assert_eq!(with(&old).status, 200, "the old key is still published");
+    issuer.rotate(false);
+    reload(&port);
+    wait_for(200, || get(&port, &issuer));
+    assert_eq!(with(&old).status, 401, "it is not any more");
+}
+
+#[test]
+fn a_reload_takes_an_issuer_that_was_added_and_drops_one_that_was_removed() {
+    if !needs(TOOLS) {
+        return;
+    }
+    let (first, second) = (Issuer::start(), Issuer::start());
+    let port = port(&first, Mood::Well, &believing(&first));
+    assert_eq!(get(&port, &first).status, 200);
+    assert_eq!(get(&port, &second).status, 401);
+    let file = port.folder().join("portolan.toml");
+    let replaced = |text: String| {
+        let text = text.replace(first.url(), second.url());
+        text.replace(&first.authority().display().to_string(), &second.authority().display().to_string())
+    };
+    std::fs::write(&file, replaced(std::fs::read_to_string(&file).unwrap())).unwrap();
+    reload(&port);
+    wait_for(200, || get(&port, &second));
+    assert_eq!(get(&port, &first).status, 401);
+}
