@@ -83,6 +83,13 @@ impl Sessions {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&key).map(|session| session.identity)
     }
 
+    /// Whose session it is.
+    #[cfg(test)]
+    pub(crate) fn of_cookie(&self, value: &str) -> Option<Identity> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&hash(value)).map(|session| session.identity.clone())
+    }
+
     /// How long a new one lasts at most.
     pub(crate) fn lifetime(&self) -> Duration {
         self.lifetime

@@ -119,7 +119,11 @@ impl Provider {
         let groups = claims.texts(&self.settings.groups_claim)?.unwrap_or_default();
         Ok(Identity {
             issuer: Some(self.settings.issuer.clone()),
-            groups: groups.into_iter().filter(|name| is_name(name)).map(str::to_owned).collect(),
+            groups: groups
+                .into_iter()
+                .filter(|name| is_name(name) && self.speaks_for(name))
+                .map(str::to_owned)
+                .collect(),
             credential: Credential {
                 form: CredentialForm::Session,
                 id: claims.fingerprint().to_owned(),
@@ -128,6 +132,13 @@ impl Provider {
             },
             ..Identity::new(Kind::User, name)
         })
+    }
+
+    fn speaks_for(&self, group: &str) -> bool {
+        self.settings
+            .groups
+            .iter()
+            .any(|own| group.strip_prefix(own.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     }
 
     /// RFC 6749 §4.1.3 with RFC 7636 §4.5.

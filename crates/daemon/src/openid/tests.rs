@@ -49,6 +49,12 @@ impl Browser {
         }
     }
 
+    /// Whom the port takes it for.
+    fn identity(&self, world: &World) -> terms::Identity {
+        let (_, value) = self.cookies.iter().find(|(name, _)| name.ends_with("session")).expect("a session");
+        world.port.gate.sessions.of_cookie(value).expect("an identity")
+    }
+
     /// Goes to the provider, and answers with the address to which that sends it back.
     async fn authorised(&mut self, world: &World, provider: &TestProvider, to: &str) -> String {
         let answer = self.visit(world, "GET", &format!("/sign-in/openid?to={to}"), "same-origin").await;
@@ -64,7 +70,7 @@ async fn world(provider: &TestProvider) -> World {
 
 #[tokio::test]
 async fn somebody_signs_in_is_known_and_signs_out() {
-    let provider = TestProvider::start(json!({"groups": ["/lsst", "/lsst/dr1"]})).await;
+    let provider = TestProvider::start(json!({"groups": ["/lsst", "/lsst/dr1", "/lsstx", "/operators"]})).await;
     let world = world(&provider).await;
     let mut browser = Browser::default();
     let ways = browser.visit(&world, "GET", "/sign-in?to=/data/x", "none").await;
@@ -76,6 +82,8 @@ async fn somebody_signs_in_is_known_and_signs_out() {
     let name = format!("signed in as 1234@{}", provider.settings().issuer);
     assert!(front.text.replace("&#x2F;", "/").replace("&#47;", "/").contains(&name), "{}", front.text);
     assert!(front.text.contains("/sign-out"));
+    let identity = browser.identity(&world);
+    assert_eq!(identity.groups.iter().collect::<Vec<_>>(), ["/lsst", "/lsst/dr1"], "not those of others");
     // The code is used up, and so is the state.
     assert_eq!(browser.visit(&world, "GET", &back, "cross-site").await.kind(), "sign-in-not-begun");
     assert_eq!(browser.visit(&world, "POST", "/sign-out", "cross-site").await.status, 403);

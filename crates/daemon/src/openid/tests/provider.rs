@@ -63,6 +63,7 @@ impl TestProvider {
             scopes: vec!["profile".to_owned()],
             name_claim: None,
             groups_claim: "groups".to_owned(),
+            groups: vec!["/lsst".to_owned()],
             ca_file: Some(self.folder.path().join("ca.pem")),
         }
     }

@@ -37,6 +37,8 @@ pub struct OpenId {
     pub name_claim: Option<String>,
     /// The claim that lists groups.
     pub groups_claim: String,
+    /// The groups that it may speak for, each with all below it.
+    pub groups: Vec<String>,
     /// Authorities to believe beside those of the system.
     pub ca_file: Option<PathBuf>,
 }
@@ -130,6 +132,13 @@ pub(super) static OPENID: Section = Section {
             doc: "The claim of the ID token that lists the caller's groups.",
             absent: Means("`groups`", "\"groups\""),
             form: Text(|s, v| openid(s).groups_claim = v),
+        },
+        Setting {
+            key: "groups",
+            doc: "The groups that it may speak for, each with all below it; others in its tokens are left out. So no \
+                  provider makes its people members of another's groups.",
+            absent: Means("it speaks for no groups", "[\"/survey\"]"),
+            form: Texts(|s, v| openid(s).groups = v),
         },
         Setting {
             key: "ca_file",
