@@ -1,8 +1,9 @@
 //! Files here and there: cp, ls, stat, sum, rm, mkdir, mv, on any mix of local paths and addresses on servers.
 
-mod connection;
+pub(super) mod connection;
 mod copy;
 mod list;
+pub(super) mod macaroon;
 mod manage;
 mod progress;
 mod report;
