@@ -5,11 +5,12 @@
 
 use std::time::Instant;
 
-/// This part of a file may be sent once more for nothing: what was lost on the way when a connection broke. It is given
-/// once, not for each download, so that it cannot add up to a whole one.
+/// This part of a file may be sent once more for nothing: what was lost on the way when a connection broke, or when a
+/// program that fetches by many of them ended the first, which had begun with the whole. It is given once, not for each
+/// download, so that it cannot add up to another one.
 const LOST_PART: u64 = 16;
-/// As much as the kernel holds of a connection by itself; but never more than half the file.
-const LOST_BYTES: u64 = 4 << 20;
+/// As much as two kernels hold of some connections; but never more than half the file.
+const LOST_BYTES: u64 = 64 << 20;
 
 /// The downloads of one file by one share.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,6 +11,7 @@ pub(super) mod macaroons;
 mod namespace;
 mod own;
 pub(super) mod rights;
+pub(super) mod shares;
 pub(super) mod sign_in;
 
 use super::{Archive, Engine, Limits, Listen, Log, Metrics, MetricsAccess, Settings, Staging, default_data_dir};
@@ -104,6 +105,7 @@ pub(in crate::settings) static SECTIONS: &[&Section] = &[
     &issuer::SECTION,
     &certificates::SECTION,
     &macaroons::SECTION,
+    &shares::SECTION,
     &audit::SECTION,
     &own::METRICS,
     &own::LOG,
@@ -148,6 +150,7 @@ pub(in crate::settings) fn built_in() -> Settings {
         issuers: Vec::new(),
         certificates: certificates::Certificates::default(),
         macaroons: macaroons::Macaroons::default(),
+        shares: shares::Shares::default(),
         audit: audit::Audit::default(),
     };
     for setting in SECTIONS.iter().filter(|section| section.begin.is_none()).flat_map(|section| section.settings) {

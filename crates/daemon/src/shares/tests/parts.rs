@@ -56,7 +56,7 @@ fn logs_show_no_secret_wherever_it_stands() {
 
 #[test]
 fn a_download_is_as_many_bytes_as_the_file_has() {
-    const SIZE: u64 = 160 << 20;
+    const SIZE: u64 = 16 << 30;
     let now = Instant::now();
     let mut account = Account::new(SIZE, now);
     let begin = |account: &mut Account, bytes| {
