@@ -10,6 +10,7 @@ mod lengths;
 mod links;
 mod lock;
 mod manifests;
+mod rights;
 mod source;
 mod words;
 
@@ -57,6 +58,7 @@ pub(crate) fn check(root: &Path) -> Outcome {
     findings.extend(links::check(&files, &|path| root.join(path).exists()));
     findings.extend(lock::check(&files));
     findings.extend(manifests::check(&files));
+    findings.extend(rights::check(&sources));
     findings.extend(words::check(&files));
     findings.sort();
     for finding in &findings {

@@ -3,7 +3,7 @@
 use super::exceptions::LENGTHS;
 use super::lengths::{self, Exception};
 use super::source::Source;
-use super::{File, Finding, bans, has_doctest, links, lock, manifests, words};
+use super::{File, Finding, bans, has_doctest, links, lock, manifests, rights, words};
 
 fn file(path: &str, text: &str) -> File {
     File { path: path.to_owned(), text: text.to_owned() }
@@ -49,6 +49,19 @@ fn a_socket_outside_net_is_found() {
     assert_eq!(bans::check(&[source("crates/net/src/a.rs", text)]), []);
     assert_eq!(bans::check(&[source("interop/src/a.rs", text)]), []);
     assert_eq!(bans::check(&[source("crates/daemon/tests/a.rs", text)]), []);
+}
+
+#[test]
+fn a_decision_beside_the_decision_function_is_found() {
+    let text = "fn a() { who.identity.bounds.iter().any(|bound| bound.grants.is_empty()); }";
+    let found = places(&rights::check(&[source("crates/port/src/a.rs", text)])).len();
+    assert_eq!(found, 2);
+    for path in ["crates/policy/src/a.rs", "crates/identity/src/a.rs", "crates/port/src/tests.rs", "bench/src/a.rs"] {
+        assert_eq!(rights::check(&[source(path, text)]), [], "{path}");
+    }
+    let text = "fn a() { scopes.grants(rules); x.bounds_of; who.authorises }";
+    assert_eq!(rights::check(&[source("crates/daemon/src/api_v1/tokens.rs", text)]), []);
+    assert_eq!(rights::check(&[source("crates/daemon/src/a.rs", text)]).len(), 1);
 }
 
 /// A function of that many lines of code, with comments and blank lines beside.

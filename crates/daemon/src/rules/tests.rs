@@ -80,91 +80,8 @@ fn the_short_form_means_what_it_says() {
 
 #[test]
 fn every_fault_of_the_short_form_is_told_with_its_line() {
-    let text = r#"[[rule]]
-name = "a"
-verbs = ["list", "fly"]
-paths = ["survey"]
-to = ["everybody"]
-
-[[rule]]
-name = "b"
-effect = "deny"
-verbs = []
-to = []
-from = "tomorrow"
-until = 2026-01-01T00:00:00
-attributes = ["release"]
-
-[[rule]]
-name = "c"
-verbs = ["read"]
-to = ["user:"]
-
-[[rule]]
-verbs = ["read"]
-paths = ["/"]
-to = ["everyone"]
-
-[[rule]]
-name = "d"
-verbs = ["read"]
-paths = ["/"]
-to = ["everyone"]
-networks = ["192.0.2.0/33"]
-from = 2027-01-01
-until = 2026-01-01
-
-[[rule]]
-name = "e"
-verbs = ["read", "reload"]
-paths = ["/a"]
-to = ["everyone"]
-
-[[rule]]
-name = "twice"
-verbs = ["read"]
-paths = ["/a"]
-to = ["everyone"]
-
-[[rule]]
-name = "twice"
-verbs = ["read"]
-paths = ["/b"]
-to = ["everyone"]
-
-[[rule]]
-name = "no place"
-verbs = ["read"]
-to = ["everyone"]
-
-[[embargo]]
-name = "f"
-lasts = "30"
-
-[[account]]
-name = "/CN=x"
-
-[[account]]
-name = "x"
-is = ["1234", "/CN=X"]
-
-[[account]]
-name = "x"
-is = ["/CN=X"]
-
-[[group]]
-name = "g"
-members = ["group:h", "everyone"]
-
-[[group]]
-name = "h"
-members = ["group:i"]
-
-[[group]]
-name = "i"
-members = ["user:x"]
-"#;
-    let told = Settings::parse(text, Path::new("p.toml")).expect_err("many faults").to_string();
+    let text = include_str!("faults.toml");
+    let told = Settings::parse(text, Path::new("faults.toml")).expect_err("many faults").to_string();
     crate::golden::check("crates/daemon/src/rules/faults.txt", &format!("{told}\n"));
 }
 
@@ -231,4 +148,26 @@ to = ["user:alice", "user:alise", "user:/CN=Bob", "user:1@https://issuer.example
         doubts(&settings(text)),
         ["the rule 'a' speaks of the user 'alise', and there is no account of that name"]
     );
+}
+
+/// The page in which operators read what rules mean: every example on it is accepted, and all of them together.
+#[test]
+fn the_examples_of_the_documentation_are_rules() {
+    let page = include_str!("../../../../docs/concepts/rights.md");
+    let blocks = |language: &str| -> Vec<&str> {
+        let fence = format!("```{language}\n");
+        page.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    };
+    let (short, cedar) = (blocks("toml"), blocks("cedar"));
+    assert!(short.len() >= 3 && cedar.len() == 1, "{} {}", short.len(), cedar.len());
+    for example in &short {
+        settings(example);
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("site.cedar"), cedar[0]).expect("written");
+    let whole = format!("{}\n[policy]\nfiles = [\"site.cedar\"]\n", short.join("\n"));
+    let whole =
+        Settings::parse(&whole, &directory.path().join("p.toml")).unwrap_or_else(|findings| panic!("{findings}"));
+    assert_eq!(faults(&whole), []);
+    assert_eq!(doubts(&whole), [""; 0]);
 }
