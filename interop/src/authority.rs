@@ -44,6 +44,11 @@ impl Authority {
         self.folder.join("certs")
     }
 
+    /// Where all of it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The host's certificate and key.
     pub fn host(&self) -> (PathBuf, PathBuf) {
         (self.folder.join("host.pem"), self.folder.join("host.key"))

@@ -16,6 +16,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 pub struct Setup {
     /// Where its data is instead of in the scratch folder.
     pub data_dir: Option<PathBuf>,
+    /// Further lines of the section `[listen]`.
+    pub listen: String,
     /// Further lines of the section `[limits]`.
     pub limits: String,
     /// Further sections.
@@ -190,11 +192,12 @@ pub fn program() -> PathBuf {
 
 fn settings(setup: &Setup, data: &Path) -> String {
     let data = data.display();
-    let Setup { limits, sections, .. } = setup;
+    let Setup { listen, limits, sections, .. } = setup;
     format!(
         r#"
 [listen]
 address = "127.0.0.1:0"
+{listen}
 
 [listen.plain]
 address = "127.0.0.1:0"
