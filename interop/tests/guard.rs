@@ -32,16 +32,25 @@ fn port_with(setup: Setup) -> Port {
 
 /// Sends these bytes as they are, and reads all that comes until the server closes or has nothing more to say.
 fn raw(port: &Port, bytes: &[u8]) -> String {
+    raw_until(port, bytes).0
+}
+
+/// The same, and whether the server has closed.
+fn raw_until(port: &Port, bytes: &[u8]) -> (String, bool) {
     let mut stream = http::connect(port.plain_port()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     // A server may refuse before it has read all.
     let _ = stream.write_all(bytes);
     let mut read = Vec::new();
     let mut chunk = [0; 4096];
-    while let Ok(count @ 1..) = stream.read(&mut chunk) {
-        read.extend_from_slice(&chunk[..count]);
-    }
-    String::from_utf8_lossy(&read).into_owned()
+    let closed = loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => break true,
+            Ok(count) => read.extend_from_slice(&chunk[..count]),
+            Err(error) => break error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    };
+    (String::from_utf8_lossy(&read).into_owned(), closed)
 }
 
 fn statuses(answers: &str) -> Vec<u16> {
@@ -122,12 +131,17 @@ fn no_request_is_smuggled_behind_another() {
         ),
     ];
     for (what, request) in table {
-        let answers = raw(&port, request.as_bytes());
+        let (answers, closed) = raw_until(&port, request.as_bytes());
         let found = statuses(&answers);
         assert!(found.len() <= 1, "{what}: {found:?}\n{answers}");
-        assert!(found.first().is_none_or(|status| (400..=505).contains(status)), "{what}: {found:?}");
+        assert!(closed, "{what}: the connection stays open: {found:?}");
         assert!(!answers.contains("\r\n\r\nok\n"), "{what}: the hidden request was answered");
-        assert!(!port.store().join("smuggled").exists(), "{what}: something was published");
+        // With both lengths the chunks count, provided that the connection ends with it (RFC 9112 §6.1).
+        let chunks_count = what.starts_with("both") || what == "an encoding behind a tab";
+        let refused = found.first().is_none_or(|status| (400..=505).contains(status));
+        assert!(refused || chunks_count, "{what}: {found:?}");
+        let published = fs::remove_file(port.store().join("smuggled")).is_ok();
+        assert!(!published || chunks_count, "{what}: something was published");
     }
 }
 
@@ -430,7 +444,8 @@ fn pages_protect_those_who_look_at_them() {
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
         assert!(policy.contains("form-action") && policy.contains("base-uri 'none'"), "{path}: {policy}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
-        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        let referrer = answer.header("referrer-policy");
+        assert!(matches!(referrer, Some("no-referrer" | "same-origin")), "{path}: {referrer:?}");
     }
     // What others have put is never run as a page of this port.
     fs::write(port.open_store().join("page.html"), "<script>alert(1)</script>").unwrap();

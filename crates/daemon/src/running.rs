@@ -115,6 +115,8 @@ impl Port {
             connections_open: network.open_connections,
             connections_accepted: network.accepted_connections,
             certificate_expiry: self.certificate.as_ref().map(OwnCertificate::expiry),
+            issuers: self.gate.issuers.states(),
+            audit_lost_lines: self.audit.lost_total(),
             started: Some(self.since),
             engine: self.archive.engine(),
             process: ProcessFacts::read(),

@@ -151,7 +151,7 @@ async fn act(arguments: Arguments) -> Result<ExitCode, (Problem, u8)> {
         return done.await.map(|()| ExitCode::SUCCESS).map_err(|problem| (problem, 1));
     }
     let here = |problem| (problem, EXIT_IN_THE_WAY);
-    let directory = directory(&settings.read().map_err(here)?);
+    let directory = directory(&settings.place().map_err(here)?);
     if let Some(Action::Verify { expect }) = action {
         return Ok(told(&verify(&directory, expect.as_deref()).map_err(here)?, expect.as_deref()));
     }

@@ -82,6 +82,17 @@ pub(crate) struct SettingsArguments {
 }
 
 impl SettingsArguments {
+    /// Where these arguments say that everything is kept. With `--data-dir` the settings file need not be readable.
+    pub(crate) fn place(&self) -> Result<Settings, Problem> {
+        match (&self.data_dir, self.read()) {
+            (Some(data_dir), Err(_)) => {
+                let overrides = Overrides { data_dir: Some(data_dir.clone()), ..Overrides::default() };
+                Ok(Settings::built_in().with(&overrides))
+            }
+            (_, read) => read,
+        }
+    }
+
     /// The settings that these arguments name.
     pub(crate) fn read(&self) -> Result<Settings, Problem> {
         let settings = self.config.as_deref().map_or_else(|| Ok(Settings::built_in()), Settings::read)?;
@@ -105,6 +116,13 @@ fn misused(detail: String) -> Problem {
 /// The answer is not one that a port gives.
 fn no_port(address: &port::client::Address, error: &serde_json::Error) -> Problem {
     misused(format!("What {address} answers is not what a port of this version says: {error}"))
+}
+
+/// Leaves a line for the audit record of what was done beside the port; that it is not there is told, and undoes nothing.
+fn record(settings: &Settings, event: daemon::audit::Event, subject: &str, told: String) {
+    if let Err(problem) = daemon::audit::leave(settings, event, subject, told) {
+        say(&format!("portolan: it is done, and the audit record will not know of it: {}", problem.to_line()));
+    }
 }
 
 /// Tells a problem, and answers with the exit code for it.

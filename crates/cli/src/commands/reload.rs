@@ -62,7 +62,8 @@ async fn remote(arguments: &Arguments, server: &OsString) -> Result<bool, Proble
 }
 
 async fn by_signal(settings: &SettingsArguments) -> Result<bool, Problem> {
-    let settings = settings.read()?;
+    // A file with a fault in it is the port's to judge: it says what stays in force.
+    let settings = settings.place()?;
     let directory = directory(&settings);
     let wanted = Filter { event: Some("reload".to_owned()), ..Filter::default() };
     let pid = daemon::running_process(&settings)?;

@@ -4,6 +4,7 @@
 use super::files::connection::Connection;
 use super::{EXIT_IN_THE_WAY, SettingsArguments, print, say, tell};
 use api::{NewShare, NewShareAnswer, ShareAnswer, ShareState, SharesAnswer};
+use daemon::audit::Event;
 use daemon::settings::Settings;
 use daemon::shares::{ShareRequest, base_here, make_here, share_answer};
 use http::Method;
@@ -94,6 +95,10 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     net::install_crypto_provider();
     let Arguments { action, make, settings, connection } = arguments;
     let means = Means { settings, connection };
+    let at_a_server = match &action {
+        Some(Action::List { port, .. } | Action::Revoke { port, .. }) => port.is_some(),
+        None => make.path.as_ref().is_some_and(|path| path.contains("://")),
+    };
     let done = match action {
         Some(Action::List { json, port }) => list(&means, port.as_deref(), json).await,
         Some(Action::Revoke { id, port }) => revoke(&means, port.as_deref(), id).await,
@@ -101,7 +106,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     };
     match done {
         Ok(code) => code,
-        Err(problem) => tell(&problem, EXIT_IN_THE_WAY),
+        Err(problem) => tell(&problem, if at_a_server { 1 } else { EXIT_IN_THE_WAY }),
     }
 }
 
@@ -181,6 +186,8 @@ async fn on_directory(settings: &Settings, path: String, wanted: Make) -> Result
     let made = make_here(settings, &archive, request).await;
     archive.close().await;
     let (record, path) = made?;
+    let told = format!("{} on {}", record.verbs, record.path);
+    super::record(settings, Event::ShareMade, &record.id.to_string(), told);
     let address = format!("{}{}", base.trim_end_matches('/'), *path);
     Ok(NewShareAnswer { address, made: share_answer(&record, now()) })
 }
@@ -222,10 +229,15 @@ async fn revoke(means: &Means, port: Option<&str>, id: ShareId) -> Result<ExitCo
             true
         }
         None => {
-            let archive = daemon::open_archive(&means.settings.read()?).await?;
+            let settings = means.settings.read()?;
+            let archive = daemon::open_archive(&settings).await?;
             let revoked = archive.revoke_share(id, now()).await;
             archive.close().await;
-            revoked.map_err(failed)?
+            let revoked = revoked.map_err(failed)?;
+            if revoked {
+                super::record(&settings, Event::ShareRevoked, &id.to_string(), String::new());
+            }
+            revoked
         }
     };
     if revoked {

@@ -2,6 +2,7 @@
 
 use super::{EXIT_IN_THE_WAY, SettingsArguments, print, say, tell};
 use archive::{Archive, TokenRecord};
+use daemon::audit::Event;
 use daemon::settings::Settings;
 use daemon::token::{TokenRequest, mint, token_answer};
 use std::collections::HashSet;
@@ -86,8 +87,8 @@ async fn act(settings: &SettingsArguments, action: Here) -> Result<ExitCode, Pro
     let code = match action {
         Here::Create(wanted) => create(&settings, &archive, wanted).await?,
         Here::List { json } => list(&archive, json).await?,
-        Here::Revoke { id } => revoke(&archive, id).await?,
-        Here::ForgetMacaroons => forget_macaroons(&archive).await?,
+        Here::Revoke { id } => revoke(&settings, &archive, id).await?,
+        Here::ForgetMacaroons => forget_macaroons(&settings, &archive).await?,
     };
     archive.close().await;
     Ok(code)
@@ -103,6 +104,8 @@ async fn create(settings: &Settings, archive: &Archive, wanted: Create) -> Resul
     let request = TokenRequest { name, verbs, path, lifetime: expires.map(|span| span.0), account }.checked()?;
     let (record, text) = mint(request, SystemTime::now().into())?;
     archive.record_token(&record).await.map_err(failed)?;
+    let told = format!("'{}' for {} below {}", record.name, record.verbs, record.path);
+    super::record(settings, Event::TokenMade, &record.id.to_string(), told);
     if wanted.json {
         let answer = api::NewTokenAnswer { token: text.as_str().to_owned(), made: token_answer(&record) };
         print(&format!("{}\n", serde_json::json!(answer)));
@@ -147,8 +150,9 @@ async fn list(archive: &Archive, json: bool) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn revoke(archive: &Archive, id: TokenId) -> Result<ExitCode, Problem> {
+async fn revoke(settings: &Settings, archive: &Archive, id: TokenId) -> Result<ExitCode, Problem> {
     if archive.revoke_token(id, SystemTime::now().into()).await.map_err(failed)? {
+        super::record(settings, Event::TokenRevoked, &id.to_string(), String::new());
         say(&format!(
             "Token {id} is revoked; a running port refuses it within {} s.",
             daemon::REVOCATION_DELAY.as_secs()
@@ -159,11 +163,12 @@ async fn revoke(archive: &Archive, id: TokenId) -> Result<ExitCode, Problem> {
     Ok(ExitCode::FAILURE)
 }
 
-async fn forget_macaroons(archive: &Archive) -> Result<ExitCode, Problem> {
+async fn forget_macaroons(settings: &Settings, archive: &Archive) -> Result<ExitCode, Problem> {
     let keys = archive.secrets(daemon::MACAROON_KEYS).await.map_err(failed)?;
     for key in &keys {
         archive.forget_secret(key.id).await.map_err(failed)?;
     }
+    super::record(settings, Event::MacaroonsForgotten, "", format!("{} keys", keys.len()));
     say(&format!(
         "{} keys are forgotten; a running port refuses macaroons made with them within {} s.",
         keys.len(),

@@ -49,6 +49,8 @@ events! {
     ShareRevoked = "share-revoked",
     /// A macaroon was minted.
     MacaroonMade = "macaroon-made",
+    /// All keys of macaroons were forgotten.
+    MacaroonsForgotten = "macaroons-forgotten",
     /// A browser signed in.
     SessionBegan = "session-began",
     /// A browser signed out.

@@ -23,7 +23,7 @@ pub fn leave(settings: &Settings, event: Event, subject: &str, told: String) -> 
     let user = rustix::process::getuid().as_raw();
     let record = AuditRecord {
         who: Some(format!("user {user} of this host, by a command")),
-        subject: Some(subject.to_owned()),
+        subject: Some(subject.to_owned()).filter(|subject| !subject.is_empty()),
         ..event.record(told)
     };
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

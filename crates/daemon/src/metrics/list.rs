@@ -31,6 +31,11 @@ metrics! {
     SPACE Gauge "portolan_namespace_size_bytes" "Size of the file system that holds the store of a namespace.";
     FREE Gauge "portolan_namespace_free_bytes" "Free bytes, for this process, in the file system that holds the store of a namespace.";
     EXPIRY Gauge "portolan_certificate_expiry_timestamp_seconds" "When the certificate of this host expires, in seconds since 1970.";
+    ISSUER_KEYS Gauge "portolan_issuer_keys" "Keys of an issuer of signed tokens that are in force; 0: its tokens cannot be judged.";
+    ISSUER_FETCHED Gauge "portolan_issuer_keys_fetched_timestamp_seconds" "When the keys of an issuer were fetched, in seconds since 1970.";
+    ISSUER_UNTIL Gauge "portolan_issuer_keys_until_timestamp_seconds" "Until when the keys of an issuer stay in force if it cannot be reached, in seconds since 1970.";
+    ISSUER_FAILING Gauge "portolan_issuer_failing" "1 when the last attempt to fetch the keys of an issuer failed, else 0.";
+    AUDIT_LOST Counter "portolan_audit_lost_lines_total" "Lines of the audit record that were lost because the disk did not take them.";
     CPU Counter "process_cpu_seconds_total" "Processor time of this process, user and system, in seconds.";
     RESIDENT Gauge "process_resident_memory_bytes" "Resident memory of this process.";
     VIRTUAL Gauge "process_virtual_memory_bytes" "Virtual memory of this process.";

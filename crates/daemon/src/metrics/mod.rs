@@ -7,6 +7,7 @@ mod list;
 mod process;
 mod text;
 
+use crate::auth::IssuerState;
 use http::{Method, StatusCode};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -112,6 +113,8 @@ pub(crate) struct Readings {
     pub(crate) connections_open: u64,
     pub(crate) connections_accepted: u64,
     pub(crate) certificate_expiry: Option<SystemTime>,
+    pub(crate) issuers: Vec<IssuerState>,
+    pub(crate) audit_lost_lines: u64,
     pub(crate) started: Option<SystemTime>,
     pub(crate) engine: &'static str,
     pub(crate) process: ProcessFacts,
@@ -177,7 +180,32 @@ fn storage(page: &mut text::Page, readings: &Readings) {
     for (prefix, _, free) in &readings.namespaces {
         page.sample(list::FREE.name, &[("namespace", prefix)], *free as f64);
     }
+    issuers(page, &readings.issuers);
+    page.single(list::AUDIT_LOST, readings.audit_lost_lines as f64);
     if let Some(expiry) = readings.certificate_expiry {
         page.single(list::EXPIRY, process::since_epoch(expiry));
+    }
+}
+
+fn issuers(page: &mut text::Page, issuers: &[IssuerState]) {
+    page.metric(list::ISSUER_KEYS);
+    for state in issuers {
+        page.sample(list::ISSUER_KEYS.name, &[("issuer", &state.issuer)], state.keys.len() as f64);
+    }
+    page.metric(list::ISSUER_FETCHED);
+    for (state, fetched) in issuers.iter().filter_map(|state| Some((state, state.fetched?))) {
+        page.sample(list::ISSUER_FETCHED.name, &[("issuer", &state.issuer)], fetched.seconds() as f64);
+    }
+    page.metric(list::ISSUER_UNTIL);
+    for (state, until) in issuers.iter().filter_map(|state| Some((state, state.until?))) {
+        page.sample(list::ISSUER_UNTIL.name, &[("issuer", &state.issuer)], until.seconds() as f64);
+    }
+    page.metric(list::ISSUER_FAILING);
+    for state in issuers {
+        page.sample(
+            list::ISSUER_FAILING.name,
+            &[("issuer", &state.issuer)],
+            f64::from(u8::from(state.failure.is_some())),
+        );
     }
 }

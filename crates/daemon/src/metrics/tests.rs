@@ -15,6 +15,13 @@ fn full() -> String {
         files: Some((3, 1 << 40)),
         namespaces: vec![("/".to_owned(), 100, 50), ("/odd \"name\"\\".to_owned(), 1, 1)],
         certificate_expiry: Some(SystemTime::now()),
+        issuers: vec![IssuerState {
+            issuer: "https://issuer.example".to_owned(),
+            keys: vec!["a".to_owned()],
+            fetched: Some(SystemTime::now().into()),
+            until: Some(SystemTime::now().into()),
+            failure: None,
+        }],
         started: Some(SystemTime::now()),
         engine: "sqlite",
         process: ProcessFacts::read(),
