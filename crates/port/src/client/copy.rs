@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use terms::{Algorithm, Digest, Problem};
+use terms::{Algorithm, Attributes, Digest, Problem};
 use tokio::sync::mpsc;
 
 use super::address::Address;
+use super::attributes::ATTRIBUTES;
 use super::blocks::BLOCK_ALGORITHMS;
 use super::download::Download;
 use super::entry::Entry;
@@ -22,6 +23,7 @@ use super::session::Session;
 use super::sum::{PREFERENCE, local_digests};
 use super::upload::Upload;
 use super::walk::{Existing, Job, walk};
+use super::wire::Ask;
 
 /// Files found that wait for a worker. Enough that workers never wait for the walk's turn; half a kilobyte each.
 const WAITING_JOBS: usize = 256;
@@ -57,6 +59,8 @@ pub struct CopySettings {
     pub verify: bool,
     /// What to do where something is.
     pub overwrite: Overwrite,
+    /// What is to be said of every file that a server gets.
+    pub attributes: Attributes,
     /// Make local files durable before they get their names.
     pub sync: bool,
     /// From this size on files are fetched in blocks, so that an interrupted download can go on; it costs a request more.
@@ -82,6 +86,7 @@ impl Default for CopySettings {
             digest: None,
             verify: true,
             overwrite: Overwrite::default(),
+            attributes: Attributes::default(),
             sync: true,
             blocks_from_bytes: 8 * MIB,
             block_bytes: MIB,
@@ -167,6 +172,14 @@ async fn work(course: Arc<Course>, waiting: Arc<tokio::sync::Mutex<mpsc::Receive
 }
 
 impl Course {
+    /// The request with what is to be said of the file.
+    pub(crate) fn saying<'a>(&self, ask: Ask<'a>) -> Ask<'a> {
+        match &self.settings.attributes {
+            none if none.is_empty() => ask,
+            some => ask.with(ATTRIBUTES, some.to_string()),
+        }
+    }
+
     /// The digests to ask servers for.
     pub(crate) fn wanted(&self) -> Vec<Algorithm> {
         match (self.settings.verify, self.settings.digest) {

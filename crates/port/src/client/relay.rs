@@ -108,6 +108,7 @@ impl Relay<'_> {
         if self.course.settings.overwrite == Overwrite::Never {
             ask = ask.with(header::IF_NONE_MATCH, "*");
         }
+        ask = self.course.saying(ask);
         ask = ask.with(header::EXPECT, "100-continue").body(Payload::Once(body));
         ask.sent = Some(Arc::clone(&passing.sent));
         wire.send(ask).await.map_err(|problem| passing.problem().unwrap_or(problem))

@@ -141,6 +141,7 @@ impl Upload<'_> {
             Some(modified) => ask.with(X_OC_MTIME, modified),
             None => ask,
         };
+        let ask = self.course.saying(ask);
         if self.course.settings.overwrite == Overwrite::Never { ask.with(header::IF_NONE_MATCH, "*") } else { ask }
     }
 

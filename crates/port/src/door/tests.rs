@@ -1,13 +1,18 @@
 //! The door without sockets: requests in, responses out, and what then lies in the store.
 
+mod attributes;
 mod conditions;
+mod embargo;
 mod faults;
+mod hidden;
 mod journal;
+mod limits;
 mod names;
 mod read;
 mod recovery;
 mod remove;
 mod upload;
+mod witness;
 mod write;
 
 use super::{Door, DoorSettings, NamespaceSettings};
@@ -57,12 +62,16 @@ impl Bench {
     }
 
     async fn with(change: impl FnOnce(&mut DoorSettings)) -> Self {
+        Self::ruled(change, policy()).await
+    }
+
+    async fn ruled(change: impl FnOnce(&mut DoorSettings), rights: Rights) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let archive = Archive::open(&Location::Sqlite(folder.path().join("archive.db"))).await.unwrap();
         std::fs::create_dir(folder.path().join("store")).unwrap();
         let mut settings = settings_in(&folder);
         change(&mut settings);
-        let door = Door::open(settings, archive.clone(), policy()).await.unwrap();
+        let door = Door::open(settings, archive.clone(), rights).await.unwrap();
         Self { folder, door, archive }
     }
 
@@ -128,8 +137,12 @@ impl Bench {
 
 /// The lock of the staging area ends when the last task of the door before has ended: soon, not at once.
 async fn reopened(settings: DoorSettings, archive: &Archive) -> Door {
+    reopened_by(settings, archive, policy()).await
+}
+
+async fn reopened_by(settings: DoorSettings, archive: &Archive, rights: Rights) -> Door {
     for _ in 0..500 {
-        match Door::open(settings.clone(), archive.clone(), policy()).await {
+        match Door::open(settings.clone(), archive.clone(), rights.clone()).await {
             Err(problem) if problem.kind == "staging-in-use" => {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }

@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::progress::Progress;
 use super::report::Report;
-use super::{begin, code_of_all, told};
+use super::{attributes, begin, code_of_all, told};
 use port::client::{Address, CopySettings, Overwrite, Session, Tally, fault};
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -41,6 +41,10 @@ pub(crate) struct Options {
     /// Copy folders with all that is in them
     #[arg(short, long, visible_short_alias = 'R')]
     recursive: bool,
+    /// Say this of every file that a Portolan server gets, as group=/survey or embargo-until=2027-01-01; files that are
+    /// there already and are left alone are not touched. Several times for several
+    #[arg(long = "attribute", value_name = "NAME=VALUE")]
+    attributes: Vec<String>,
     #[command(flatten)]
     pub(crate) work: Work,
 }
@@ -92,17 +96,27 @@ pub(super) async fn run(arguments: Arguments) -> u8 {
     };
     // It was put there three lines above.
     let Some(target) = sources.pop() else { return super::EXIT_USAGE };
-    let Options { recursive, work } = &arguments.options;
+    let Options { recursive, attributes, work } = &arguments.options;
+    let said = match attributes::of(attributes) {
+        Ok(said) => said,
+        Err(problem) => return told(&problem),
+    };
     if work.json && target == Address::Standard {
         return told(&usage("standard output cannot take both the file and the lines of --json"));
     }
-    copy(&session, &sources, &target, work, *recursive).await
+    let settings = CopySettings { recursive: *recursive, attributes: said, ..CopySettings::default() };
+    copy(&session, &sources, &target, work, settings).await
 }
 
 /// Copies, shows how it goes, and tells how it went.
-pub(super) async fn copy(session: &Session, sources: &[Address], target: &Address, work: &Work, recursive: bool) -> u8 {
+pub(super) async fn copy(
+    session: &Session,
+    sources: &[Address],
+    target: &Address,
+    work: &Work,
+    settings: CopySettings,
+) -> u8 {
     let settings = CopySettings {
-        recursive,
         transfers: usize::from(work.transfers),
         streams: usize::from(work.streams),
         digest: work.digest,
@@ -113,7 +127,7 @@ pub(super) async fn copy(session: &Session, sources: &[Address], target: &Addres
             When::Always => Overwrite::Always,
         },
         sync: !work.no_sync,
-        ..CopySettings::default()
+        ..settings
     };
     let tally = Arc::<Tally>::default();
     let progress = Progress::start(Arc::clone(&tally), work.quiet);

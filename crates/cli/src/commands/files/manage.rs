@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::copy::{Work, copy, usage};
 use super::{begin, code_of_all, for_each, told};
-use port::client::{Address, Session};
+use port::client::{Address, CopySettings, Session};
 use std::ffi::OsString;
 use terms::Problem;
 
@@ -117,7 +117,8 @@ async fn move_one(
     if arguments.no_clobber && session.find(&place).await?.is_some() {
         return Err(usage(&format!("{place} is there already")));
     }
-    let code = copy(session, std::slice::from_ref(source), &place, &arguments.work, true).await;
+    let whole = CopySettings { recursive: true, ..CopySettings::default() };
+    let code = copy(session, std::slice::from_ref(source), &place, &arguments.work, whole).await;
     if code == 0 {
         session.remove(source, true).await?;
     }

@@ -1,5 +1,6 @@
 //! Files here and there: cp, ls, stat, sum, rm, mkdir, mv, on any mix of local paths and addresses on servers.
 
+mod attributes;
 pub(super) mod connection;
 mod copy;
 mod list;
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     /// Show what is known of a file or folder
     #[command(after_long_help = AFTER_HELP)]
     Stat(stat::Arguments),
+    /// Show what is said of a file, or say something else
+    #[command(long_about = attributes::ABOUT, after_long_help = AFTER_HELP)]
+    Attributes(attributes::Arguments),
     /// Show the digest of files
     #[command(after_long_help = AFTER_HELP)]
     Sum(sum::Arguments),
@@ -86,6 +90,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
             Command::Cp(arguments) => copy::run(arguments).await,
             Command::Ls(arguments) => list::run(arguments).await,
             Command::Stat(arguments) => stat::run(arguments).await,
+            Command::Attributes(arguments) => attributes::run(arguments).await,
             Command::Sum(arguments) => sum::run(arguments).await,
             Command::Rm(arguments) => manage::remove(arguments).await,
             Command::Mkdir(arguments) => manage::make(arguments).await,

@@ -32,12 +32,18 @@ async fn show(session: &Session, address: Address, json: bool) -> Result<(), Pro
     // Digests are an extra: a server that does not know HEAD is not to blame for lacking them.
     let digests =
         if entry.is_folder() { DigestSet::new() } else { session.known_digests(&address).await.unwrap_or_default() };
+    // Known of files on a port alone; nobody else is to blame for not knowing them.
+    let attributes =
+        if entry.is_folder() { Default::default() } else { session.attributes(&address).await.unwrap_or_default() };
     if json {
         let mut document = document(&entry, &entry.name, &address);
         document["digests"] = digests
             .iter()
             .map(|digest| (digest.algorithm().name().to_owned(), serde_json::Value::from(digest.to_hex())))
             .collect();
+        if !attributes.is_empty() {
+            document["attributes"] = serde_json::json!(attributes);
+        }
         print(&format!("{document}\n"));
         return Ok(());
     }
@@ -55,6 +61,9 @@ async fn show(session: &Session, address: Address, json: bool) -> Result<(), Pro
     digests
         .iter()
         .for_each(|digest| text.push_str(&format!("  {:<8}  {}\n", digest.algorithm().name(), digest.to_hex())));
+    attributes
+        .iter()
+        .for_each(|(name, value)| text.push_str(&format!("  attribute {}={}\n", shown(name), shown(value))));
     print(&text);
     Ok(())
 }

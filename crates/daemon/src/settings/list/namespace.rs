@@ -1,9 +1,10 @@
 //! `[[namespace]]`: what is served.
 
-use super::Absent::{Is, Required};
-use super::Form::{Algorithms, Choice, Path, Prefix};
+use super::Absent::{Is, Means, Required};
+use super::Form::{Algorithms, Choice, Path, Prefix, Time, Words};
 use super::{Section, Setting};
 use crate::settings::{Anonymous, Namespace, Settings};
+use terms::{Attributes, Span};
 
 pub(super) static SECTION: Section = Section {
     name: "namespace",
@@ -47,7 +48,41 @@ static NAMESPACE: &[Setting] = &[
             edit(s, |namespace| namespace.anonymous = anonymous);
         }),
     },
+    Setting {
+        key: "attributes",
+        doc: "Said of every file that comes in, unless its sender says something else by the header \
+              `Portolan-Attributes`: texts by name, which rules can ask for.",
+        absent: Is("[]"),
+        form: Words("attributes", "write attributes such as [\"group=/survey\"]", |s, v| {
+            let attributes = attributes(v)?;
+            edit(s, |namespace| namespace.attributes = attributes);
+            Ok(())
+        }),
+    },
+    Setting {
+        key: "embargo",
+        doc: "The attribute `embargo-until` of every file that comes in is so long after its arrival; senders who may not \
+              replace the file can only put it off further. What it keeps from whom is told by `[[embargo]]` sections and \
+              rules.",
+        absent: Means("files come in without that attribute", "\"30 d\""),
+        form: Time(super::seconds(1), HUNDRED_YEARS, |s, v| edit(s, |namespace| namespace.embargo = Some(v))),
+    },
 ];
+
+/// A longer embargo is a mistyped one.
+const HUNDRED_YEARS: Span = super::seconds(100 * 366 * 86_400);
+
+fn attributes(texts: &[String]) -> Result<Attributes, String> {
+    let mut attributes = Attributes::default();
+    for text in texts {
+        let (name, value) = text.split_once('=').ok_or_else(|| format!("'{text}' has not the form name=value"))?;
+        if value.trim().is_empty() {
+            return Err(format!("'{text}' has no value"));
+        }
+        attributes.ask(name.trim(), value.trim()).map_err(|error| error.to_string())?;
+    }
+    Ok(attributes)
+}
 
 /// Changes the namespace that is being read.
 fn edit(settings: &mut Settings, change: impl FnOnce(&mut Namespace)) {
