@@ -55,14 +55,12 @@ impl PartialEq for Issuer {
 pub(crate) struct IssuerState {
     /// Its URL.
     pub(crate) issuer: String,
-    /// The names of its keys; of keys without a name, nothing.
+    /// The names of its keys in force, empty for one without a name. None: tokens of it cannot be judged.
     pub(crate) keys: Vec<String>,
-    /// How many keys of it are in force; 0 when tokens of it cannot be judged.
-    pub(crate) key_count: usize,
     /// When these were fetched.
     pub(crate) fetched: Option<Timestamp>,
-    /// When they will be fetched again.
-    pub(crate) next: Option<Timestamp>,
+    /// Until when they stay in force if it cannot be asked any more.
+    pub(crate) until: Option<Timestamp>,
     /// Why they could not be fetched, if the last attempt failed, and when that was.
     pub(crate) failure: Option<(Timestamp, String)>,
 }
@@ -82,7 +80,7 @@ impl Issuers {
         let before = self.known();
         let after = Arc::new(read(settings, &before)?);
         let changed = *before != *after;
-        let told = format!("{} issuers", after.len());
+        let told = format!("{} issuer{}", after.len(), if after.len() == 1 { "" } else { "s" });
         if !after.is_empty() {
             after.iter().for_each(|issuer| issuer.keys.clone().ask_in_background());
             tokio::spawn(look_after(Arc::downgrade(&after)));
@@ -93,7 +91,6 @@ impl Issuers {
     }
 
     /// How each of them is doing.
-    #[allow(dead_code, reason = "pages and metrics show it")]
     pub(crate) fn states(&self) -> Vec<IssuerState> {
         self.known().iter().map(|issuer| issuer.keys.state(&issuer.rules.issuer)).collect()
     }

@@ -26,6 +26,7 @@ use base64::engine::general_purpose::STANDARD;
 use certificates::Certificates;
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, Method, Uri};
+pub(crate) use issuers::IssuerState;
 use issuers::Issuers;
 use local::LocalTokens;
 pub use macaroons::MACAROON_KEYS;

@@ -91,9 +91,9 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// The names of those that have one.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.keys.iter().filter_map(|key| key.id.as_deref())
+    /// Their names; empty for one that has none.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| key.id.as_deref().unwrap_or_default())
     }
 
     /// The key that a token names, if it is for this algorithm. Without a name, the one key of a set that has just one.

@@ -144,14 +144,12 @@ impl Keyring {
         let now = Instant::now();
         let answer = self.good(now);
         self.state_of(|state| {
-            let next = state.held.as_ref().map(|held| held.wall.after(self.shared.refresh));
-            let again = state.failure.as_ref().map(|failure| failure.wall.after(AFTER_FAILURE));
+            let fetched = state.held.as_ref().map(|held| held.wall);
             IssuerState {
                 issuer: issuer.to_owned(),
-                keys: answer.iter().flat_map(|answer| answer.keys.ids()).map(str::to_owned).collect(),
-                key_count: answer.as_ref().map_or(0, |answer| answer.keys.len()),
-                fetched: state.held.as_ref().map(|held| held.wall),
-                next: again.or(next),
+                keys: answer.iter().flat_map(|answer| answer.keys.names()).map(str::to_owned).collect(),
+                fetched,
+                until: fetched.map(|fetched| fetched.after(self.shared.keep)),
                 failure: state.failure.as_ref().map(|failure| (failure.wall, failure.why.clone())),
             }
         })

@@ -226,11 +226,15 @@ async fn the_state_of_an_issuer_can_be_seen() {
     let signer = Signer::make("a");
     let fake = Fake::giving(&[&signer]);
     let issuers = fake.issuers();
-    assert_eq!(issuers.states()[0].key_count, 0);
+    assert!(issuers.states()[0].keys.is_empty());
     fake.set_away(true);
     issuers.judge(&signer.token(ISSUER), Instant::now(), WALL).await.unwrap_err();
     let (_, why) = issuers.states()[0].failure.clone().unwrap();
     assert_eq!(why, "nobody answers");
+    fake.set_away(false);
+    issuers.judge(&signer.token(ISSUER), Instant::now() + Duration::from_mins(1), WALL).await.unwrap();
+    let state = &issuers.states()[0];
+    assert_eq!((state.keys.as_slice(), &state.failure), (["a".to_owned()].as_slice(), &None));
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ fn keys_for_other_uses_are_left_out() {
     let mut all = others.to_vec();
     all.push(FIRST.public());
     let set = KeySet::read(json!({"keys": all}).to_string().as_bytes()).unwrap();
-    assert_eq!(set.ids().collect::<Vec<_>>(), ["first"]);
+    assert_eq!(set.names().collect::<Vec<_>>(), ["first"]);
 }
 
 #[test]
