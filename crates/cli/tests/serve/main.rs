@@ -2,6 +2,7 @@
 
 mod commands;
 mod harness;
+mod rights;
 
 use harness::{Running, World, exchange};
 use rustix::process::Signal;
