@@ -288,7 +288,7 @@ async fn how_long_depends_on_the_verb_share() {
     let sharer = world.token("read,share", "/a").await;
     let expires_in = async |token: &str, path: &str, body: &str| {
         let answer = Call::minting(path, token, body).send(&world).await;
-        answer.json()["expires_in"].as_u64().unwrap().next_multiple_of(60) / 60
+        answer.json()["expires_in"].as_u64().unwrap().div_ceil(60)
     };
     assert_eq!(expires_in(&token, "/data/a", "").await, 60, "the default");
     assert_eq!(expires_in(&token, "/data/a", r#"{"validity": "PT12H"}"#).await, 12 * 60);
