@@ -32,11 +32,9 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
-    make: Make,
-    #[command(flatten)]
     settings: SettingsArguments,
     #[command(flatten)]
-    connection: Connection,
+    make: Make,
 }
 
 #[derive(clap::Subcommand)]
@@ -49,6 +47,8 @@ enum Action {
         /// The port, if not that of the data directory: https://host:8443
         #[arg(value_name = "ADDRESS")]
         port: Option<String>,
+        #[command(flatten)]
+        connection: Connection,
     },
     /// Revoke a share; its address is good for nothing within 5 seconds
     Revoke {
@@ -57,6 +57,8 @@ enum Action {
         /// The port, if not that of the data directory: https://host:8443
         #[arg(value_name = "ADDRESS")]
         port: Option<String>,
+        #[command(flatten)]
+        connection: Connection,
     },
 }
 
@@ -89,20 +91,25 @@ struct Make {
     /// As JSON, with id and dates
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     net::install_crypto_provider();
-    let Arguments { action, make, settings, connection } = arguments;
-    let means = Means { settings, connection };
+    let Arguments { action, make, settings } = arguments;
     let at_a_server = match &action {
         Some(Action::List { port, .. } | Action::Revoke { port, .. }) => port.is_some(),
         None => make.path.as_ref().is_some_and(|path| path.contains("://")),
     };
     let done = match action {
-        Some(Action::List { json, port }) => list(&means, port.as_deref(), json).await,
-        Some(Action::Revoke { id, port }) => revoke(&means, port.as_deref(), id).await,
-        None => share(&means, make).await,
+        Some(Action::List { json, port, connection }) => {
+            list(&Means { settings, connection }, port.as_deref(), json).await
+        }
+        Some(Action::Revoke { id, port, connection }) => {
+            revoke(&Means { settings, connection }, port.as_deref(), id).await
+        }
+        None => share(settings, make).await,
     };
     match done {
         Ok(code) => code,
@@ -116,27 +123,24 @@ struct Means {
     connection: Connection,
 }
 
-impl Means {
-    /// By its interface.
-    fn open(&self, address: &str) -> Result<(Session, Url), Problem> {
-        let url = Url::parse(address)?;
-        let session = self.connection.open()?;
-        if session.withholds_token(&port::client::Address::Remote(url.clone())) {
-            say("portolan: the token is kept back from a connection in clear; see --token-in-clear");
-        }
-        Ok((session, url))
+/// A port by its interface.
+fn open(connection: &Connection, address: &str) -> Result<(Session, Url), Problem> {
+    let url = Url::parse(address)?;
+    let session = connection.open()?;
+    if session.withholds_token(&port::client::Address::Remote(url.clone())) {
+        say("portolan: the token is kept back from a connection in clear; see --token-in-clear");
     }
+    Ok((session, url))
 }
 
-async fn share(means: &Means, wanted: Make) -> Result<ExitCode, Problem> {
+async fn share(settings: SettingsArguments, wanted: Make) -> Result<ExitCode, Problem> {
     let path = wanted.path.clone().unwrap_or_default();
     let json = wanted.json;
     let answer = if path.contains("://") {
-        let (session, url) = means.open(&path)?;
+        let (session, url) = open(&wanted.connection, &path)?;
         over_interface(&session, &url, wanted).await?
     } else {
-        let settings = means.settings.read()?;
-        on_directory(&settings, path, wanted).await?
+        on_directory(&settings.read()?, path, wanted).await?
     };
     if json {
         print(&format!("{}\n", serde_json::json!(answer)));
@@ -195,7 +199,7 @@ async fn on_directory(settings: &Settings, path: String, wanted: Make) -> Result
 async fn list(means: &Means, port: Option<&str>, json: bool) -> Result<ExitCode, Problem> {
     let answer: SharesAnswer = match port {
         Some(address) => {
-            let (session, url) = means.open(address)?;
+            let (session, url) = open(&means.connection, address)?;
             let answer = session.exchange("Listing shares", Method::GET, &url, "/api/v1/shares", None).await?;
             serde_json::from_slice(&answer).map_err(|error| no_port(&url, &error))?
         }
@@ -221,7 +225,7 @@ async fn list(means: &Means, port: Option<&str>, json: bool) -> Result<ExitCode,
 async fn revoke(means: &Means, port: Option<&str>, id: ShareId) -> Result<ExitCode, Problem> {
     let revoked = match port {
         Some(address) => {
-            let (session, url) = means.open(address)?;
+            let (session, url) = open(&means.connection, address)?;
             session
                 .exchange("Revoking", Method::DELETE, &url, &format!("/api/v1/shares/{id}"), None)
                 .await
