@@ -9,10 +9,12 @@ mod tests;
 
 use super::Presented;
 use super::guard::make_room;
+use super::sessions::{changes, cross_site, from_own_page};
 use crate::problems::unauthenticated;
 use crate::reload::Reloaded;
 use crate::settings::{Certificates as CertificateSettings, Settings};
 use files::{Stamps, Wanted};
+use http::header::ORIGIN;
 use identity::x509::{Judged, Refusal, TrustStore, judge};
 use net::ClientChain;
 use net::certificate::ServerCertificate;
@@ -74,6 +76,9 @@ impl Certificates {
     /// Who the caller is by its certificate; nobody where it has none or none is asked for.
     pub(super) async fn identify(&self, at: &Presented<'_>) -> Result<Option<Identity>, Problem> {
         let (Some(chain), Some(trust)) = (at.chain, self.trust()) else { return Ok(None) };
+        if caused_by_another_site(at) {
+            return Err(cross_site());
+        }
         match self.judge(chain, &trust, at) {
             Ok(judged) => Ok(Some(judged.identity)),
             Err(refusal) => Err(refused(&refusal)),
@@ -192,6 +197,13 @@ async fn read(settings: CertificateSettings) -> Result<Option<Trust>, Problem> {
     tokio::task::spawn_blocking(build)
         .await
         .map_err(|error| unusable("the files of authorities", &error.to_string()))?
+}
+
+/// Browsers show certificates by themselves, also in requests that pages of other sites cause; they say so in every
+/// request that changes something. Programs say nothing, and act for whoever runs them.
+fn caused_by_another_site(at: &Presented<'_>) -> bool {
+    let is_browser = at.headers.contains_key("sec-fetch-site") || at.headers.contains_key(ORIGIN);
+    is_browser && changes(at.method) && !from_own_page(at.uri, at.headers)
 }
 
 fn digest(chain: &ClientChain) -> [u8; 32] {

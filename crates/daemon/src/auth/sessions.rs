@@ -132,11 +132,11 @@ fn key_of(headers: &HeaderMap) -> Option<[u8; 32]> {
     cookie(headers, COOKIE_NAME).map(hash)
 }
 
-fn changes(method: &Method) -> bool {
+pub(super) fn changes(method: &Method) -> bool {
     !matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PROPFIND")
 }
 
-fn cross_site() -> Problem {
+pub(super) fn cross_site() -> Problem {
     Problem {
         status: 403,
         kind: "cross-site-request",

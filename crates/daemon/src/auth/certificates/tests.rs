@@ -4,7 +4,7 @@ use super::Certificates;
 use crate::auth::Presented;
 use crate::settings::{Overrides, Settings};
 use base64::Engine as _;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use net::ClientChain;
 use net::certificate::{PrivateAuthority, ServerCertificate};
 use std::fs;
@@ -72,7 +72,19 @@ async fn who(
     shown: Option<&ClientChain>,
     now: Instant,
 ) -> Result<Option<Identity>, Problem> {
-    let (method, uri, headers) = (Method::GET, Uri::from_static("/data/x"), HeaderMap::new());
+    asked(certificates, shown, now, Method::GET, &[]).await
+}
+
+async fn asked(
+    certificates: &Certificates,
+    shown: Option<&ClientChain>,
+    now: Instant,
+    method: Method,
+    lines: &[(&'static str, &'static str)],
+) -> Result<Option<Identity>, Problem> {
+    let uri = Uri::from_static("/data/x");
+    let headers: HeaderMap =
+        lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
     let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let wall = Timestamp::from_seconds(THEN);
     let at = Presented { method: &method, uri: &uri, headers: &headers, chain: shown, from, tls: true, now, wall };
@@ -99,6 +111,32 @@ async fn without_authorities_certificates_mean_nothing() {
     let found = who(&certificates, Some(&chain("proxy.pem")), Instant::now()).await;
     assert_eq!(found.expect("nobody"), None);
     assert!(certificates.check().await.is_none());
+}
+
+/// A browser shows its certificate to us whoever wrote the page; what that page wants to change is its author's wish.
+#[tokio::test]
+async fn other_sites_change_nothing_by_a_certificate() {
+    let place = Place::new();
+    let certificates = place.open().await;
+    let (proxy, now) = (chain("proxy.pem"), Instant::now());
+    let own = ("host", "port.example.org");
+    for (method, lines, good) in [
+        (Method::PUT, vec![], true),
+        (Method::PUT, vec![("sec-fetch-site", "same-origin")], true),
+        (Method::POST, vec![own, ("origin", "https://port.example.org")], true),
+        (Method::GET, vec![("sec-fetch-site", "cross-site")], true),
+        (Method::POST, vec![("sec-fetch-site", "cross-site")], false),
+        (Method::POST, vec![("sec-fetch-site", "same-site")], false),
+        (Method::DELETE, vec![own, ("origin", "https://other.example.org")], false),
+        (Method::POST, vec![own, ("origin", "null")], false),
+    ] {
+        let found = asked(&certificates, Some(&proxy), now, method, &lines).await;
+        match (found, good) {
+            (Ok(Some(_)), true) => {}
+            (Err(problem), false) => assert_eq!(problem.status, 403),
+            (found, _) => panic!("{lines:?}: {found:?}"),
+        }
+    }
 }
 
 #[tokio::test]
