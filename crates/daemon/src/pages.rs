@@ -13,6 +13,9 @@ use port::door::traffic::{Outcome, Transfer};
 use std::time::{Duration, SystemTime};
 use terms::{Blame, ByteSize, CredentialForm, LogicalPath, Principal, Problem, Rate, Retry, Timestamp, Verb};
 
+#[cfg(test)]
+mod tests;
+
 /// Files and transfers shown.
 const SHOWN: usize = 12;
 

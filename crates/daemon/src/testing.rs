@@ -31,12 +31,28 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::open(change, None).await
+    }
+
+    /// With a certificate of its own that is valid for so long.
+    pub(crate) async fn with_certificate(validity: Duration) -> Self {
+        net::install_crypto_provider();
+        let authority = net::certificate::PrivateAuthority::create().expect("an authority");
+        let credential = authority.issue(&["localhost".to_owned()], validity).expect("a certificate");
+        let host = crate::first_start::HostCertificate { credential, ca_file: None };
+        Self::open(|_| {}, Some(host)).await
+    }
+
+    async fn open(
+        change: impl FnOnce(&mut Settings),
+        certificate: Option<crate::first_start::HostCertificate>,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let overrides = Overrides { data_dir: Some(directory.path().to_owned()), ..Overrides::default() };
         let mut settings = Settings::built_in().with(&overrides);
         change(&mut settings);
         let archive = open_archive(&settings).await.expect("an archive");
-        let port = open_port(&settings, archive, None).await.expect("a port");
+        let port = open_port(&settings, archive, certificate.as_ref()).await.expect("a port");
         Self { router: Router::new(Arc::clone(&port)), port, _directory: directory }
     }
 

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 use terms::{Principal, Problem, Verb};
 use utoipa::IntoParams;
 
+#[cfg(test)]
+mod tests;
+
 /// Records of one page when the caller does not say.
 const PAGE: usize = 100;
 
