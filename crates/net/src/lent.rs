@@ -12,13 +12,14 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::mem::take;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Largest stand-in, and so the largest window of a file that a body hands over at once. It costs address space only.
 pub(crate) const STAND_IN_BYTES: usize = 16 << 20;
 
-// Zero, so it lies in .bss and no page of it ever exists as long as nobody reads it.
-static STAND_IN: [u8; STAND_IN_BYTES] = [0; STAND_IN_BYTES];
+// Zeroed memory of this length is only mapped: no page of it ever exists as long as nobody reads it. A constant array
+// would lie in the program file with all its zeros, since nothing in it can change.
+static STAND_IN: LazyLock<&'static [u8]> = LazyLock::new(|| Box::leak(vec![0; STAND_IN_BYTES].into_boxed_slice()));
 
 /// Bytes that stand for a range of a file.
 pub(crate) fn stand_in(len: usize) -> Bytes {
