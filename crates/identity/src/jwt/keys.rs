@@ -1,6 +1,6 @@
 //! The keys of an issuer (JWK Set, RFC 7517 and RFC 7518, section 6).
 //!
-//! Signatures are checked by ring itself. `jsonwebtoken` would need a provider on ring of our own as large as this file,
+//! Signatures are checked by ring itself. The crate `jsonwebtoken` would need a provider on ring as large as this file,
 //! and its leniency in headers would have to be taken back beside.
 
 use super::json;
