@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 enum Action {
     /// Tell what would be answered to whom, by which rule, and what would change it
     #[command(after_help = explain::AFTER_HELP)]
-    Explain(explain::Arguments),
+    Explain(Box<explain::Arguments>),
     /// Tell all that is wrong with the rules of the settings
     Check,
     /// Print all rules in Cedar's language, as they are put into force

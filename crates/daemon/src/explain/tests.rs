@@ -2,7 +2,6 @@
 
 use super::*;
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 /// The sample site of the documentation, and two people of whom it does not know.
 const SITE: &str = include_str!("site.toml");

@@ -106,7 +106,8 @@ impl SignIn {
         }
         let code = answer("code").ok_or_else(|| refused_by("its answer has no code"))?;
         let identity = provider.identify(&code, &began, port.gate.sessions.lifetime()).await?;
-        let name = identity.name.clone();
+        // Whom the accounts refuse is told so now, and not at every page.
+        let name = port.gate.accounts.settle(identity.clone())?.name;
         let began_by = Principal::of(identity.clone());
         let session = port.gate.sessions.begin(identity, visit.now)?;
         port.audit.tell(Event::SessionBegan, Some(&began_by), &began_by.identity.credential.id, "");

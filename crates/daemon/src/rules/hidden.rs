@@ -12,8 +12,10 @@ use std::path::Path;
 const THERE: &str = "/data/vault/there";
 const MISSING: &str = "/data/vault/other";
 
-/// Ways to ask: method, headers, body.
-const WAYS: &[(&str, &[(&str, &str)], &str)] = &[
+/// A way to ask: method, headers, body.
+type Way<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
+const WAYS: &[Way<'static>] = &[
     ("GET", &[], ""),
     ("GET", &[("range", "bytes=0-1")], ""),
     ("GET", &[("if-none-match", "*")], ""),
@@ -123,12 +125,7 @@ async fn callers(world: &World) -> Vec<(&'static str, Option<String>)> {
     callers
 }
 
-async fn ask(
-    world: &World,
-    token: Option<&str>,
-    (method, headers, body): (&str, &[(&str, &str)], &str),
-    url: &str,
-) -> Answer {
+async fn ask(world: &World, token: Option<&str>, (method, headers, body): Way<'_>, url: &str) -> Answer {
     let mut request = Request::builder().method(method).uri(url).header("host", "port.example");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -191,7 +188,7 @@ async fn a_hidden_destination_answers_like_one_that_is_not_there() {
     for (who, token) in callers(&world).await {
         for (method, overwrite) in [("COPY", "T"), ("COPY", "F"), ("MOVE", "T"), ("MOVE", "F")] {
             let to = async |to: &str| {
-                let way: (&str, &[(&str, &str)], &str) = (method, &[("destination", to), ("overwrite", overwrite)], "");
+                let way: Way<'_> = (method, &[("destination", to), ("overwrite", overwrite)], "");
                 ask(&world, token.as_deref(), way, "/data/own/mine").await
             };
             let (there, missing) = (to(THERE).await, to(MISSING).await);
