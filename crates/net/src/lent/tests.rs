@@ -61,5 +61,5 @@ fn ends_are_told_when_their_last_byte_left() {
     lent.sent(1);
     assert_eq!(told.load(SeqCst), 11);
     drop(lent);
-    assert_eq!(told.load(SeqCst), 111, "what never left is told as incomplete");
+    assert_eq!(told.load(SeqCst), 101, "of the last body, all but the ten bytes that never left");
 }
