@@ -22,8 +22,8 @@ use terms::Verb;
 /// The cache has so many parts, each behind its own lock, so that cores seldom wait for one another.
 const SHARDS: usize = 16;
 
-/// A part that holds so many outcomes is emptied. All parts together: 65,536 outcomes of some 300 bytes, 20 MB, and as
-/// much again for each ten conditional rules that apply to the average question.
+/// A part that holds so many outcomes is emptied. All parts together: 65,536 outcomes of some 200 bytes, 13 MB; one with
+/// conditional rules has a kilobyte.
 const SHARD_OUTCOMES_MAX: usize = 4_096;
 
 /// Of the rules that fit but for a settled condition, so many are remembered to say what would have changed the answer.
@@ -44,17 +44,31 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The answer, unless a conditional rule says otherwise.
-    pub(crate) settled: Verdict,
-    /// The conditional rules whose settled part holds and that could change it.
-    pub(crate) conditional: Box<[u32]>,
+    settled: Verdict,
+    /// The conditional rules that could change it.
+    conditional: Option<Box<Conditional>>,
+    /// Rules that fit in verb and place, but whose settled conditions do not hold.
+    nearly: Box<[u32]>,
+}
+
+/// Conditional rules whose settled part holds.
+#[derive(Debug)]
+struct Conditional {
+    numbers: Box<[u32]>,
     /// The same for Cedar.
     policies: PolicySet,
     /// The groups that they mention, by number.
     groups: Box<[u32]>,
     /// What their conditions look at.
-    pub(crate) facts: Facts,
-    /// Rules that fit in verb and place, but whose settled conditions do not hold.
-    pub(crate) nearly: Box<[u32]>,
+    facts: Facts,
+}
+
+impl Outcome {
+    /// Rules that may have had to do with a refusal.
+    pub(crate) fn concerned(&self) -> impl Iterator<Item = u32> {
+        let conditional = self.conditional.iter().flat_map(|conditional| &conditional.numbers);
+        conditional.chain(&self.nearly).copied()
+    }
 }
 
 /// A profile by numbers.
@@ -98,11 +112,17 @@ impl Engine {
 
     /// What the rules say to this question.
     pub(crate) fn weigh(&self, ask: &Ask<'_>) -> Verdict {
-        self.with_outcome(ask, |outcome| match outcome {
-            outcome if outcome.conditional.is_empty() => Ok(outcome.settled),
-            outcome => Err(Arc::clone(outcome)),
-        })
-        .unwrap_or_else(|outcome| self.weigh_conditions(ask, &outcome))
+        let outcome = self.with_outcome(ask, |outcome| match outcome.conditional {
+            None => Ok(outcome.settled),
+            Some(_) => Err(Arc::clone(outcome)),
+        });
+        match outcome {
+            Ok(verdict) => verdict,
+            Err(outcome) => match &outcome.conditional {
+                Some(conditional) => self.weigh_conditions(ask, conditional, outcome.settled),
+                None => outcome.settled,
+            },
+        }
     }
 
     /// Looks at what is known of questions like this, which is found out now where it is not known.
@@ -162,27 +182,26 @@ impl Engine {
             (None, Some(rule)) => Verdict::Allow(rule),
             (None, None) => Verdict::Nothing,
         };
-        let could_change = |number: &u32| {
-            let entry = self.entry(*number);
-            entry.is_conditional()
-                && match settled {
-                    Verdict::Forbid(_) => false,
-                    Verdict::Allow(_) => entry.forbids,
-                    Verdict::Nothing => true,
-                }
-        };
-        let conditional: Box<[u32]> = holding.iter().copied().filter(could_change).collect();
         let nearly = candidates.iter().filter(|number| !holds(number)).take(NEARLY_MAX).copied().collect();
-        let facts = conditional.iter().fold(Facts::default(), |facts, number| facts.union(self.entry(*number).facts));
-        let groups = self.groups(&conditional);
-        Outcome {
-            settled,
-            groups,
-            policies: self.policies(&conditional, |entry| entry.whole.clone()),
-            conditional,
-            facts,
-            nearly,
+        Outcome { settled, conditional: self.conditional(holding, settled).map(Box::new), nearly }
+    }
+
+    /// Of the rules whose settled part holds, the conditional ones that could change this answer.
+    fn conditional(&self, holding: &[u32], settled: Verdict) -> Option<Conditional> {
+        let all = holding.iter().copied().filter(|number| self.entry(*number).is_conditional());
+        let all: Vec<u32> = match settled {
+            Verdict::Forbid(_) => Vec::new(),
+            Verdict::Allow(_) => all.filter(|number| self.entry(*number).forbids).collect(),
+            Verdict::Nothing => all.collect(),
+        };
+        // Where nothing can allow it, no ban is needed, and nobody has to find out about the file.
+        let could_allow = settled != Verdict::Nothing || all.iter().any(|number| !self.entry(*number).forbids);
+        if all.is_empty() || !could_allow {
+            return None;
         }
+        let facts = all.iter().fold(Facts::default(), |facts, number| facts.union(self.entry(*number).facts));
+        let policies = self.policies(&all, |entry| entry.whole.clone());
+        Some(Conditional { groups: self.groups(&all), policies, facts, numbers: all.into() })
     }
 
     fn policies(&self, numbers: &[u32], part: impl Fn(&Entry) -> cedar_policy::Policy) -> PolicySet {
@@ -190,17 +209,17 @@ impl Engine {
             .expect("each rule's number is its id, and no number is there twice")
     }
 
-    fn weigh_conditions(&self, ask: &Ask<'_>, outcome: &Outcome) -> Verdict {
-        let profile = self.compiled.mentions.profile(ask, &outcome.groups);
-        match request::of_ask(ask, &profile, outcome.facts) {
-            Some(question) => self.weigh_question(&question, outcome),
+    fn weigh_conditions(&self, ask: &Ask<'_>, rules: &Conditional, settled: Verdict) -> Verdict {
+        let profile = self.compiled.mentions.profile(ask, &rules.groups);
+        match request::of_ask(ask, &profile, rules.facts) {
+            Some(question) => self.weigh_question(&question, rules, settled),
             // Facts that Cedar cannot take: nothing is allowed on their account, and every ban holds.
-            None => self.first_ban(&outcome.conditional).unwrap_or(outcome.settled),
+            None => self.first_ban(&rules.numbers).unwrap_or(settled),
         }
     }
 
-    fn weigh_question(&self, question: &Question, outcome: &Outcome) -> Verdict {
-        let response = self.authorizer.is_authorized(&question.request, &outcome.policies, &question.entities);
+    fn weigh_question(&self, question: &Question, rules: &Conditional, settled: Verdict) -> Verdict {
+        let response = self.authorizer.is_authorized(&question.request, &rules.policies, &question.entities);
         // Cedar leaves a rule out that fails (an overflow). A ban that fails holds.
         let failed: Vec<u32> = sorted(response.diagnostics().errors().map(|error| match error {
             cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
@@ -211,7 +230,7 @@ impl Engine {
             (decision, rule) => match (self.first_ban(&failed), decision, rule) {
                 (Some(ban), ..) => ban,
                 (None, cedar_policy::Decision::Allow, Some(rule)) => Verdict::Allow(rule),
-                _ => outcome.settled,
+                _ => settled,
             },
         }
     }
@@ -222,7 +241,9 @@ impl Engine {
 
     /// What of the facts that are not in every question would be looked at.
     pub(crate) fn wants(&self, ask: &Ask<'_>) -> Facts {
-        self.with_outcome(ask, |outcome| outcome.facts)
+        self.with_outcome(ask, |outcome| {
+            outcome.conditional.as_ref().map_or_else(Facts::default, |conditional| conditional.facts)
+        })
     }
 
     /// The profile of a question, as far as these rules see it.

@@ -99,8 +99,7 @@ impl Policy {
     /// What would change a refusal, as far as any caller may know: times, encryption, sizes; never groups, users, rules.
     pub(crate) fn public_changes(&self, ask: &Ask<'_>, ban: Option<u32>) -> Vec<String> {
         let numbers: Vec<u32> = self.engine.with_outcome(ask, |outcome| {
-            let others =
-                outcome.conditional.iter().chain(&outcome.nearly).copied().filter(|number| Some(*number) != ban);
+            let others = outcome.concerned().filter(|number| Some(*number) != ban);
             ban.into_iter().chain(others).take(PUBLIC_RULES_MAX).collect()
         });
         let weighed = self.weighed(&numbers, ask);
