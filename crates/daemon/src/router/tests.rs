@@ -32,6 +32,9 @@ async fn each_path_leads_where_it_should_and_strangers_learn_nothing() {
         ("GET", "/api/v1/nothing", token, 404),
         ("DELETE", "/api/v1/status", token, 405),
         ("HEAD", "/api/v1/uploads/00000000000000000000000000000000", token, 404),
+        ("GET", "/s", None, 404),
+        ("GET", "/s/nothing/x", None, 404),
+        ("GET", "/static", None, 404),
         ("GET", "/robots.txt", None, 404),
     ];
     for (method, path, token, expected) in table {

@@ -237,6 +237,33 @@ async fn a_share_does_not_outlive_the_token_that_it_comes_from() {
 }
 
 #[tokio::test]
+async fn the_share_of_a_file_under_embargo_does_not_open_it() {
+    let world = World::with(|settings| {
+        settings.embargoes.push(policy::Embargo {
+            name: "pixels".to_owned(),
+            paths: vec!["/dr1/pixels".parse().expect("a path")],
+            readers: Vec::new(),
+            lasts: Some(std::time::Duration::from_secs(86_400)),
+        });
+    })
+    .await;
+    let token = world.token(ALL, "/").await;
+    for folder in ["/data/dr1", "/data/dr1/pixels"] {
+        assert_eq!(world.ask("MKCOL", folder, Some(&token), "").await.status, 201);
+    }
+    for file in ["/data/dr1/catalogue", "/data/dr1/pixels/image"] {
+        assert_eq!(world.ask("PUT", file, Some(&token), "bytes").await.status, 201);
+    }
+    let direct = try_share(&world, Some(&token), "/dr1/pixels/image", "").await;
+    assert_eq!(direct.kind(), "cannot-share", "nobody reads it now: {}", direct.text);
+    let home = path_of(&share(&world, &token, "/dr1", "").await);
+    assert_eq!(world.get(&format!("{home}catalogue"), None).await.status, 200);
+    let closed = world.get(&format!("{home}pixels/image"), None).await;
+    assert!(matches!(closed.status.as_u16(), 403 | 404), "{} {}", closed.status, closed.text);
+    assert_eq!(told(&world, &token).await[0].downloads, 1);
+}
+
+#[tokio::test]
 async fn everybody_sees_and_revokes_their_own() {
     let (world, alice) = world().await;
     let bob = world.token(ALL, "/").await;
