@@ -3,6 +3,7 @@
 use super::*;
 use terms::{Identity, Kind, LogicalPath, Principal, Timestamp, Verb};
 
+mod below;
 mod faults;
 mod first_form;
 mod matrix;

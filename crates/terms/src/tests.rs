@@ -129,3 +129,32 @@ fn attributes_round_trip_and_refuse_what_is_none() {
     let many: String = (0..=attributes::MAX_ATTRIBUTES).map(|n| format!("a{n}=\"1\",")).collect();
     assert_eq!(many.trim_end_matches(',').parse::<Attributes>(), Err(InvalidAttributes::TooMany));
 }
+
+#[test]
+fn instants_among_attributes_are_kept_so_that_none_comes_early() {
+    for (text, kept) in [
+        ("2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+        ("2027-01-01", "2027-01-01T00:00:00Z"),
+        (" 2027-01-01T02:00:00+02:00 ", "2027-01-01T00:00:00Z"),
+        ("2027-01-01T00:00:00.000000001Z", "2027-01-01T00:00:01Z"),
+        ("1969-12-31T23:59:59.5Z", "1970-01-01T00:00:00Z"),
+    ] {
+        let mut attributes = Attributes::default();
+        attributes.set(EMBARGO_UNTIL, text).expect(text);
+        assert_eq!(attributes[EMBARGO_UNTIL], kept);
+        assert_eq!(attributes.embargo_until(), Some(kept.parse().expect(kept)));
+    }
+    for text in ["noon", "2027", "2027-13-01", "2300-01-01", "2027-01-01T00:00:00", "1700000000"] {
+        let refused = Attributes::default().set(EMBARGO_UNTIL, text);
+        assert_eq!(refused, Err(InvalidAttributes::Instant(EMBARGO_UNTIL.to_owned(), text.to_owned())), "{text}");
+    }
+    let mut full = Attributes::default();
+    for number in 0..MAX_ATTRIBUTES {
+        full.set(&format!("a{number}"), "1").expect("room");
+    }
+    // The port's own word finds room, and nobody else can say it.
+    assert_eq!(full.set(EMBARGO_UNTIL, "2027-01-01"), Err(InvalidAttributes::TooMany));
+    assert_eq!(full.ask(IMPORTED, "2027-01-01"), Err(InvalidAttributes::Reserved(IMPORTED.to_owned())));
+    assert_eq!(full.set(IMPORTED, "2027-01-01"), Ok(()));
+    assert_eq!(full.to_string().parse(), Ok(full));
+}

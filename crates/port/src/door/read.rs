@@ -30,10 +30,9 @@ pub(crate) async fn respond(door: &Door, data: DataRequest) -> Result<Response<B
     let is_head = data.parts.method == Method::HEAD;
     let (who, path) = (&data.principal, &data.path);
     let verb = if is_head { Verb::Stat } else { Verb::Read };
-    if door.wants_object(who, verb, path) {
+    let Some(may_read) = door.consider_unseen(who, verb, path).await? else {
         return Box::pin(respond_knowing(door, data, verb)).await;
-    }
-    let may_read = door.consider(who, verb, path, None).await?;
+    };
     if may_read.hides() {
         may_read.settle(door)?;
     }

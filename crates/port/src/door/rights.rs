@@ -4,7 +4,7 @@
 use super::{Door, problem};
 use crate::store::Metadata;
 use archive::{FileRecord, Identity};
-use policy::{Ask, Decision, Effect, Object};
+use policy::{Ask, Decision, Effect, Object, Policy};
 use std::time::SystemTime;
 use terms::{IMPORTED, LogicalPath, Principal, Problem, Retry, Verb};
 
@@ -33,6 +33,8 @@ enum Known {
     Found(Metadata),
     /// And what the archive says.
     Recorded(Metadata, Option<FileRecord>),
+    /// No rule wants to know.
+    Unwanted,
     /// Nothing, and it does not matter how long the file is: its bytes are about to be replaced.
     Replaced,
 }
@@ -114,6 +116,20 @@ impl Door {
         self.judge(ask(who, verb, path), Known::Recorded(found, record)).await
     }
 
+    /// The same; `None` when the file must be known first.
+    pub(crate) async fn consider_unseen<'a>(
+        &self,
+        who: &'a Principal,
+        verb: Verb,
+        path: &'a LogicalPath,
+    ) -> Result<Option<Considered<'a>>, Problem> {
+        let (policy, ask) = (self.rights().policy(), ask(who, verb, path));
+        if policy.wants_object(&ask) {
+            return Ok(None);
+        }
+        self.judge_by(&policy, ask, Known::Unwanted).await.map(Some)
+    }
+
     /// Must the file be known before this can be decided?
     pub(crate) fn wants_object(&self, who: &Principal, verb: Verb, path: &LogicalPath) -> bool {
         self.rights().policy().wants_object(&ask(who, verb, path))
@@ -125,12 +141,15 @@ impl Door {
     }
 
     async fn judge<'a>(&self, asked: Ask<'a>, known: Known) -> Result<Considered<'a>, Problem> {
-        let policy = self.rights().policy();
+        self.judge_by(&self.rights().policy(), asked, known).await
+    }
+
+    async fn judge_by<'a>(&self, policy: &Policy, asked: Ask<'a>, known: Known) -> Result<Considered<'a>, Problem> {
         // What is looked up lives here only, so the question that holds it must not outlive this.
         let mut full: Ask<'_> = asked;
         let mut about = About::Path;
         let object;
-        if policy.wants_object(&full) {
+        if !matches!(known, Known::Unwanted) && policy.wants_object(&full) {
             let (identity, looked_up) = self.look_up(asked.path, known).await?;
             (about, object) = (About::Bytes(identity), looked_up);
             full.object = Some(&object);
@@ -146,7 +165,7 @@ impl Door {
         let (found, record) = match known {
             Known::Recorded(found, record) => (found, record),
             Known::Found(found) => (found, self.record_if_file(path, &found).await?),
-            Known::Nothing | Known::Replaced => match self.namespaces().stat(path).await {
+            Known::Nothing | Known::Unwanted | Known::Replaced => match self.namespaces().stat(path).await {
                 Ok(found) => (found, self.record_if_file(path, &found).await?),
                 Err(_) => return Ok((None, Object::default())),
             },

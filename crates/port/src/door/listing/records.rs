@@ -57,8 +57,8 @@ impl FolderRecords {
         path: &'a LogicalPath,
         entry: &Entry,
     ) -> Result<(Considered<'a>, Option<Option<FileRecord>>), Problem> {
-        if !door.wants_object(who, verb, path) {
-            return Ok((door.consider(who, verb, path, None).await?, None));
+        if let Some(considered) = door.consider_unseen(who, verb, path).await? {
+            return Ok((considered, None));
         }
         let record = self.take(door, path, entry).await?;
         let considered = door.consider_recorded(who, verb, path, entry.metadata, record.clone()).await?;
