@@ -137,7 +137,7 @@ pub(in crate::door) fn someone(name: &str) -> Principal {
 
 fn only(name: &str, verbs: VerbSet) -> Principal {
     let id = TokenId(uuid::Uuid::from_u128(name.bytes().fold(0, |sum, byte| sum * 31 + u128::from(byte))));
-    Principal::of(terms::Identity::token(id, &name.to_owned(), verbs, LogicalPath::root()))
+    Principal::of(terms::Identity::token(id, name, verbs, LogicalPath::root()))
 }
 
 /// Every verb asks for rights before it tells anything: the same answer whether something is there or not.
