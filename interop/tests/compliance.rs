@@ -1,5 +1,5 @@
-//! The rules that WLCG expects of a storage service with tokens, each a test by its name: the profile (version 1.3), and
-//! the list of its compliance tests. curl asks a running port for everything; the issuer is the tests' own.
+//! The rules that WLCG expects of a storage service with tokens, each a test by its name: the profile (version 1.3),
+//! and the list of its compliance tests. curl asks a running port for everything; the issuer is the tests' own.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use interop::issuer::{Issuer, now};

@@ -1,5 +1,5 @@
-//! Signed tokens between us and others: whose tokens we accept, who accepts those of the issuer that we accept, and what
-//! clients make of them.
+//! Signed tokens between us and others: whose tokens we accept, who accepts those of the issuer that we accept, and
+//! what clients make of them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use interop::issuer::Issuer;

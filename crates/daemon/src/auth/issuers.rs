@@ -66,8 +66,8 @@ pub(crate) struct IssuerState {
 }
 
 impl Issuers {
-    /// Reads what the settings name, and begins to fetch keys. An issuer that cannot be reached now does not keep a port
-    /// from starting.
+    /// Reads what the settings name, and begins to fetch keys. An issuer that cannot be reached now does not keep a
+    /// port from starting.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Problem> {
         let issuers = Self { known: RwLock::default(), verified: Verified::default() };
         issuers.reload(settings).await?;

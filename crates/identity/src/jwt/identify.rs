@@ -8,11 +8,12 @@ use super::wire::Claims;
 use std::collections::BTreeSet;
 use terms::{Bound, Credential, CredentialForm, Identity, Kind, Timestamp};
 
-/// Judges claims whose signature was verified: form, issuer, audience, times; then scopes or groups, and the local user.
+/// Judges claims whose signature was verified: form, issuer, audience, times; then scopes or groups, and the local
+/// user.
 ///
 /// A token with capabilities grants what these say and nothing else: its groups do not count (WLCG profile, section
-/// 2.2.3). Where capabilities are not among the strategies they still narrow what the rules give. Any other token grants
-/// nothing by itself: the rules of the site decide by its groups, its name and its issuer.
+/// 2.2.3). Where capabilities are not among the strategies they still narrow what the rules give. Any other token
+/// grants nothing by itself: the rules of the site decide by its groups, its name and its issuer.
 pub fn identify(claims: &Claims, rules: &IssuerRules, now: Timestamp) -> Result<Identity, Refusal> {
     let issuer = claims.text("iss")?.ok_or(Refusal::Missing("iss"))?;
     if issuer != rules.issuer {

@@ -1,8 +1,8 @@
 //! Signed tokens of issuers: JSON Web Tokens (RFC 7519, RFC 8725) by the WLCG profile 1.3 and by SciTokens 1.0 and 2.0.
 //!
-//! In steps, because the issuer must be known before its keys can be had: [`Token::read`] takes a text apart and verifies
-//! nothing, [`Token::verify`] checks the signature against a [`KeySet`] and gives the [`Claims`], and [`identify()`] judges
-//! these by the [`IssuerRules`] of a site. [`verify()`] does all three.
+//! In steps, because the issuer must be known before its keys can be had: [`Token::read`] takes a text apart and
+//! verifies nothing, [`Token::verify`] checks the signature against a [`KeySet`] and gives the [`Claims`], and
+//! [`identify()`] judges these by the [`IssuerRules`] of a site. [`verify()`] does all three.
 
 mod identify;
 mod json;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 use terms::{Verb, VerbSet};
 
-/// Longest token that is looked at. Tokens of grids have 1 to 2 KiB, since heads of requests are bounded everywhere (WLCG
-/// profile, section 2); beyond this it is somebody who tries our parser.
+/// Longest token that is looked at. Tokens of grids have 1 to 2 KiB, since heads of requests are bounded everywhere
+/// (WLCG profile, section 2); beyond this it is somebody who tries our parser.
 pub const MAX_TOKEN_BYTES: usize = 16 << 10;
 
 /// How far the clocks of issuer and site may differ (WLCG profile, section 4.2).
@@ -39,9 +39,9 @@ pub const GROUPS_CLAIM: &str = "wlcg.groups";
 
 /// The scopes of storage that both profiles know, with what they stand for (WLCG profile, section 2.2.1).
 ///
-/// `list` is left undefined by the profile; as in XRootD and dCache, whoever may read may list. Scopes other than `poll`
-/// include `stat`; `create` includes renaming to a free name, told by [`terms::Grant::may_rename`]. There is no verb yet
-/// that is as small as `poll`: it grants nothing.
+/// `list` is left undefined by the profile; as in XRootD and dCache, whoever may read may list. Scopes other than
+/// `poll` include `stat`; `create` includes renaming to a free name, told by [`terms::Grant::may_rename`]. There is no
+/// verb yet that is as small as `poll`: it grants nothing.
 pub const SCOPES: &[(&str, &[Verb])] = &[
     ("storage.read", &[Verb::Read, Verb::Stat, Verb::List]),
     ("storage.create", &[Verb::Create, Verb::Stat]),

@@ -113,7 +113,8 @@ impl Claims {
         }
     }
 
-    /// A claim that is an instant (RFC 7519, section 2, NumericDate): seconds, perhaps with a fraction, which is dropped.
+    /// A claim that is an instant (RFC 7519, section 2, NumericDate): seconds, perhaps with a fraction, which is
+    /// dropped.
     pub fn time(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
         match self.object.get(name) {
             None | Some(Value::Null) => Ok(None),

@@ -1,5 +1,5 @@
-//! Tokens that were verified a moment ago: a client sends the same one with every request, and a signature costs some 60
-//! microseconds.
+//! Tokens that were verified a moment ago: a client sends the same one with every request, and a signature costs some
+//! 60 microseconds.
 
 use super::Issuer;
 use crate::auth::make_room;
@@ -12,7 +12,8 @@ use terms::{Identity, Timestamp};
 /// Tokens kept, of about 1 KiB each.
 const MAX_TOKENS: usize = 4_096;
 
-/// How long a token is not looked at again. A key that is withdrawn counts out at once, since its set is another one then.
+/// How long a token is not looked at again. A key that is withdrawn counts out at once, since its set is another one
+/// then.
 const BELIEVED: Duration = Duration::from_mins(5);
 
 /// The SHA-256 of a token: what is kept is of no use to whoever reads our memory.

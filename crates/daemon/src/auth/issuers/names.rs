@@ -7,8 +7,8 @@ use std::path::Path;
 /// Rules that one file may hold. Each is looked at for each new token.
 const MAX_RULES: usize = 10_000;
 
-/// One rule, as XRootD has it. It ignores keys that it does not know; we refuse them, because a misspelt condition would
-/// give a name to everybody.
+/// One rule, as XRootD has it. It ignores keys that it does not know; we refuse them, because a misspelt condition
+/// would give a name to everybody.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {

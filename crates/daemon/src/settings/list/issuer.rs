@@ -206,8 +206,8 @@ fn edit(settings: &mut Settings, change: impl FnOnce(&mut Issuer)) {
     }
 }
 
-/// OpenID Connect Discovery 1.0, section 3: https, a host, perhaps a port and a path, and nothing else. A name of a caller
-/// is `sub@url`, so the URL must have no `@` of its own.
+/// OpenID Connect Discovery 1.0, section 3: https, a host, perhaps a port and a path, and nothing else. A name of a
+/// caller is `sub@url`, so the URL must have no `@` of its own.
 fn check_url(text: &str) -> Result<(), String> {
     let url: http::Uri = text.parse().map_err(|error| format!("it is no URL ({error})"))?;
     if url.scheme_str() != Some("https") || url.host().is_none_or(str::is_empty) {
