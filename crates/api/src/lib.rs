@@ -15,7 +15,7 @@ mod traffic;
 
 pub use audit::{AuditAnswer, AuditDecision, AuditRecord, InvalidDecision};
 pub use file::{FileAnswer, FileChange};
-pub use policy::{EffectAnswer, ExplanationAnswer, MatchingRule, NearlyMatchingRule};
+pub use policy::{EffectAnswer, ExplanationAnswer, MatchingRule, NearlyMatchingRule, PolicyAnswer};
 pub use problem::{Fault, ProblemDocument, RetryAdvice};
 pub use reload::{ReloadAnswer, ReloadOutcome, ReloadedPart};
 pub use share::{NewShare, NewShareAnswer, ShareAnswer, ShareState, SharesAnswer};

@@ -37,6 +37,15 @@ pub struct ExplanationAnswer {
     pub changes: Vec<String>,
 }
 
+/// Answer of `GET /api/v1/policy`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PolicyAnswer {
+    /// How many rules are in force.
+    pub rules: u64,
+    /// All of them in Cedar's language.
+    pub cedar: String,
+}
+
 /// Yes or no.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -75,6 +75,8 @@ fn decisions_are_explained_without_a_port_and_by_one() {
     let (server, token) = (format!("http://{}", running.plain()), world.path("admin.token"));
     let asked = explain(&["--server", &server, "--token-file", &token, "--as", "robot", "create", "/raw/x"]);
     assert_eq!((asked.code, &asked.stdout), (Some(0), &allowed.stdout), "{asked:?}");
+    let shown = world.run(&["policy", "show", "--server", &server, "--token-file", &token]);
+    assert!(shown.code == Some(0) && shown.stdout.contains("robots bring files"), "{shown:?}");
     let own = explain(&["--server", &server, "--token-file", &token, "delete", "/raw/x"]);
     assert!(own.code == Some(1) && own.stdout.contains("nobody deletes"), "{own:?}");
     running.stop(Signal::TERM);

@@ -54,6 +54,7 @@ fn endpoints() -> OpenApiRouter<Arc<Port>> {
         .routes(routes!(files::file, files::change))
         .routes(routes!(namespaces::namespaces))
         .routes(routes!(traffic::traffic))
+        .routes(routes!(policy::show))
         .routes(routes!(policy::explain))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::narrow))

@@ -1,11 +1,11 @@
-//! `GET /api/v1/policy/explain`.
+//! `GET /api/v1/policy` and `/api/v1/policy/explain`.
 
 use super::{Answer, Failure, ask};
 use crate::explain::{self, Caller, Question};
 use crate::problems::bad_value;
 use crate::running::Port;
 use ::policy::{Ask, Object};
-use api::{ExplanationAnswer, ProblemDocument};
+use api::{ExplanationAnswer, PolicyAnswer, ProblemDocument};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
@@ -17,6 +17,18 @@ use utoipa::IntoParams;
 
 #[cfg(test)]
 mod tests;
+
+/// All rules in force, those of the short form too
+#[utoipa::path(get, path = "/api/v1/policy", tag = "policy", responses(
+    (status = 200, description = "The rules", body = PolicyAnswer),
+    (status = 401, description = "Needs a token", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 403, description = "Needs `explain-policy`", body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub(super) async fn show(State(port): State<Arc<Port>>, Extension(who): Extension<Principal>) -> Answer<PolicyAnswer> {
+    ask(&port, &who, Verb::ExplainPolicy)?;
+    let policy = port.rights().policy();
+    Ok(Json(PolicyAnswer { rules: policy.rule_count() as u64, cedar: policy.cedar() }))
+}
 
 /// What is to be explained.
 #[derive(Deserialize, IntoParams)]

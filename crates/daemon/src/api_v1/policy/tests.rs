@@ -85,6 +85,17 @@ async fn for_others_it_takes_the_right_to_explain() {
 }
 
 #[tokio::test]
+async fn the_rules_in_force_are_shown_to_who_may_explain_them() {
+    let world = world().await;
+    let (admin, plain) = (world.token("explain-policy", "/").await, world.token("read,stat", "/").await);
+    assert_eq!(world.get("/api/v1/policy", None).await.status, 401);
+    assert_eq!(world.get("/api/v1/policy", Some(&plain)).await.status, 403);
+    let shown = world.get("/api/v1/policy", Some(&admin)).await.json();
+    assert_eq!(shown["rules"], 2);
+    assert!(shown["cedar"].as_str().is_some_and(|text| text.contains("secret brake")), "{shown}");
+}
+
+#[tokio::test]
 async fn questions_that_cannot_be_asked_are_told() {
     let world = world().await;
     let admin = world.token("explain-policy", "/").await;

@@ -54,7 +54,8 @@ pub(super) static ACCOUNT: Section = Section {
         Setting {
             key: "is",
             doc: "The identities that are this account: subjects of certificates, `SUBJECT@ISSUER` of signed tokens and of \
-                  sign-in by browser. Each can be of one account only.",
+                  sign-in by browser; `NAME@ISSUER` where the settings of an issuer give its callers other names. Each can \
+                  be of one account only.",
             absent: Means(
                 "only tokens can be this account",
                 "[\"/DC=org/DC=example/CN=Alice\", \"1234@https://issuer.example\"]",
