@@ -181,22 +181,38 @@ impl State {
 
 /// Reads and verifies everything; with many revocation lists this takes a second.
 async fn read(settings: CertificateSettings) -> Result<Option<Trust>, Problem> {
-    let Some(authorities) = settings.authorities.clone() else { return Ok(None) };
     let build = move || {
-        // Before the files: one that changes meanwhile is read once more at the next look.
-        let stamps = Stamps::of(&settings);
-        let wanted = Wanted::read(&settings)?;
-        let digest = wanted.digest();
-        let (store, mut notes) = TrustStore::build(&wanted.source)
-            .map_err(|error| unusable(&authorities.display().to_string(), &error.0))?;
-        notes.extend(wanted.notes());
-        notes.iter().for_each(|note| tracing::warn!("{note}"));
-        let told = wanted.told(&store);
-        Ok(Some(Trust { store, stamps, digest, told }))
+        let built = build(&settings)?;
+        Ok(built.map(|(trust, notes)| {
+            notes.iter().for_each(|note| tracing::warn!("{note}"));
+            trust
+        }))
     };
     tokio::task::spawn_blocking(build)
         .await
         .map_err(|error| unusable("the files of authorities", &error.to_string()))?
+}
+
+/// What these settings name, and what of it was left out; `None` where they name nothing.
+fn build(settings: &CertificateSettings) -> Result<Option<(Trust, Vec<String>)>, Problem> {
+    let Some(authorities) = &settings.authorities else { return Ok(None) };
+    // Before the files: one that changes meanwhile is read once more at the next look.
+    let stamps = Stamps::of(settings);
+    let wanted = Wanted::read(settings)?;
+    let digest = wanted.digest();
+    let (store, mut notes) =
+        TrustStore::build(&wanted.source).map_err(|error| unusable(&authorities.display().to_string(), &error.0))?;
+    notes.extend(wanted.notes());
+    let told = wanted.told(&store);
+    Ok(Some((Trust { store, stamps, digest, told }, notes)))
+}
+
+/// What would keep these settings from working, or is left out by them; one sentence each.
+pub(crate) fn examine(settings: &CertificateSettings) -> Vec<String> {
+    match build(settings) {
+        Ok(built) => built.map(|(_, notes)| notes).unwrap_or_default(),
+        Err(problem) => vec![problem.detail],
+    }
 }
 
 /// Browsers show certificates by themselves, also in requests that pages of other sites cause; they say so in every

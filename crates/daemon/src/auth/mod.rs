@@ -12,6 +12,7 @@ mod local;
 mod macaroons;
 pub(crate) mod sessions;
 
+pub(crate) use certificates::examine as examine_certificates;
 pub(crate) use guard::{Guard, make_room, source};
 pub use local::REVOCATION_DELAY;
 pub(crate) use local::{identity as token_identity, still_valid as token_still_valid};

@@ -33,5 +33,7 @@ pub(super) fn examine(settings: &Settings) -> Vec<String> {
             Err(problem) => doubts.push(problem.to_string()),
         }
     }
+    let left_out = crate::auth::examine_certificates(&settings.certificates);
+    doubts.extend(left_out.iter().map(|sentence| sentence.trim_end_matches('.').to_owned()));
     doubts
 }

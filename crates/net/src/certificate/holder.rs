@@ -63,13 +63,14 @@ impl ClientCertVerifier for AnyHolder {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let certificate = parse(certificate)?;
-        let key = certificate.tbs_certificate.subject_pki.subject_public_key.data;
+        let key = &certificate.tbs_certificate.subject_pki.subject_public_key.data;
         // TLS 1.2 does not tie the scheme to a curve: one of several algorithms fits the key, and the others fail.
         let schemes = self.algorithms.mapping.iter().filter(|(scheme, _)| *scheme == signed.scheme);
         let mut algorithms = schemes.flat_map(|(_, algorithms)| algorithms.iter());
-        if algorithms.any(|algorithm| algorithm.verify_signature(&key, message, signed.signature()).is_ok()) {
+        if algorithms.any(|algorithm| algorithm.verify_signature(key, message, signed.signature()).is_ok()) {
             return Ok(HandshakeSignatureValid::assertion());
         }
+        tell(&certificate);
         Err(CertificateError::BadSignature.into())
     }
 
@@ -81,12 +82,21 @@ impl ClientCertVerifier for AnyHolder {
     ) -> Result<HandshakeSignatureValid, Error> {
         let certificate = parse(certificate)?;
         let key = SubjectPublicKeyInfoDer::from(certificate.tbs_certificate.subject_pki.raw);
-        verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)
+        verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms).inspect_err(|_| tell(&certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// The client learns no more than an alert can say, so the operator should: short keys of old tools end here.
+fn tell(certificate: &X509Certificate<'_>) {
+    let subject = certificate.subject();
+    tracing::info!(
+        "a client did not prove to hold the key of the certificate that it showed ({subject}), or has an RSA key of less \
+         than 2048 bits"
+    );
 }
 
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {

@@ -199,6 +199,13 @@ async fn other_files_are_left_alone() {
     fs::create_dir(place.path("certificates/folder.0")).expect("a folder");
     let certificates = place.open().await;
     who(&certificates, Some(&chain("proxy.pem")), Instant::now()).await.expect("good");
+    let told = super::examine(&place.settings.certificates);
+    assert_eq!(told, ["1 files *.namespaces are not used: signing policies say the same, and are applied."]);
+    place.put("certificates/9f664639.r0", b"?");
+    assert!(super::examine(&place.settings.certificates)[0].starts_with("The revocation list 9f664639.r0"));
+    fs::remove_dir_all(place.path("vomsdir")).expect("removed");
+    let told = super::examine(&place.settings.certificates);
+    assert!(told[0].contains("vomsdir: No such file"), "{told:?}");
 }
 
 #[tokio::test]
