@@ -11,6 +11,9 @@ use std::time::Duration;
 use terms::{Blame, LogicalPath, Problem, Retry, Timestamp, TokenId, VerbSet};
 use zeroize::Zeroizing;
 
+#[cfg(test)]
+mod tests;
+
 /// A narrowed token lasts so long when its request does not say: a day's work.
 const LIFETIME: Duration = Duration::from_secs(12 * 3_600);
 
