@@ -123,7 +123,7 @@ pub(crate) fn compile(anonymous: &[AnonymousGrant], source: &RuleSource) -> Resu
 }
 
 fn read_draft(draft: Draft, read: &mut Vec<Read>, faults: &mut Vec<PolicyError>) {
-    let source = format!("rule '{}'", draft.name.escape_debug());
+    let source = draft.source;
     match CedarPolicy::parse(Some(PolicyId::new(&draft.name)), &draft.text) {
         Ok(policy) => read.push(Read { name: draft.name, source, text: None, policy, needs: Some(draft.needs) }),
         Err(wrong) => faults.extend(wrong.iter().map(|wrong| PolicyError::new(&source, told(wrong)))),

@@ -94,7 +94,7 @@ impl Policy {
     pub fn cedar(&self) -> String {
         let mut text = String::new();
         for entry in &self.engine.compiled.entries {
-            let _ = writeln!(text, "{}\n", entry.body);
+            let _ = writeln!(text, "{}\n", entry.whole);
         }
         text
     }

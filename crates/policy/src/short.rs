@@ -3,12 +3,19 @@
 use crate::rule::{Conditions, Embargo, Rule, RuleEffect, Subject};
 use crate::schema::{ADMINISTRATION, FILES, THIS};
 use crate::{AnonymousGrant, PolicyError};
-use std::net::IpAddr;
+
+use core::net::IpAddr;
 use std::time::Duration;
 use terms::{LogicalPath, Timestamp, Verb, VerbSet};
 
 /// An embargo that lasts longer is a mistyped one. (Cedar's instants reach further: no sum overflows.)
 const EMBARGO_MAX: Duration = Duration::from_secs(200 * 366 * 86_400);
+
+/// What errors call a rule of the short form; in one line, whatever its name is.
+fn source_of(kind: &str, name: &str) -> String {
+    let name: String = name.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
+    format!("{kind} '{name}'")
+}
 
 /// The name of the one rule that is always there.
 pub(crate) const CREDENTIAL: &str = "credential";
@@ -16,6 +23,8 @@ pub(crate) const CREDENTIAL: &str = "credential";
 /// One rule in Cedar's language, and what its conditions mean to people.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
+    /// What errors call it.
+    pub(crate) source: String,
     /// Its name.
     pub(crate) name: String,
     /// In Cedar's language.
@@ -90,6 +99,7 @@ impl Need {
 
 /// A rule that is being written.
 struct Writing {
+    kind: &'static str,
     name: String,
     allows: bool,
     principal: String,
@@ -100,10 +110,19 @@ struct Writing {
 }
 
 impl Writing {
-    fn new(name: &str, allows: bool) -> Self {
+    fn new(kind: &'static str, name: &str, allows: bool) -> Self {
         let any = |word: &str| word.to_owned();
         let (principal, action, resource) = (any("principal"), any("action"), any("resource"));
-        Self { name: name.to_owned(), allows, principal, action, resource, clauses: Vec::new(), needs: Vec::new() }
+        Self {
+            kind,
+            name: name.to_owned(),
+            allows,
+            principal,
+            action,
+            resource,
+            clauses: Vec::new(),
+            needs: Vec::new(),
+        }
     }
 
     fn when(&mut self, condition: impl AsRef<str>, need: Need) {
@@ -134,7 +153,7 @@ impl Writing {
             text.push_str(clause);
         }
         text.push(';');
-        Draft { name: self.name, text, needs: self.needs }
+        Draft { source: source_of(self.kind, &self.name), name: self.name, text, needs: self.needs }
     }
 
     fn subjects(&mut self, subjects: &[Subject]) {
@@ -235,7 +254,7 @@ pub(crate) fn rule(rule: &Rule) -> Result<Draft, Vec<PolicyError>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let mut writing = Writing::new(&rule.name, rule.effect == RuleEffect::Allow);
+    let mut writing = Writing::new("rule", &rule.name, rule.effect == RuleEffect::Allow);
     writing.subjects(&rule.subjects);
     writing.verbs(rule.verbs);
     writing.places(rule.verbs, &rule.paths);
@@ -244,7 +263,7 @@ pub(crate) fn rule(rule: &Rule) -> Result<Draft, Vec<PolicyError>> {
 }
 
 fn faults_of(rule: &Rule) -> Vec<PolicyError> {
-    let fault = |what: String| PolicyError::new(format!("rule '{}'", rule.name.escape_debug()), what);
+    let fault = |what: String| PolicyError::new(source_of("rule", &rule.name), what);
     let mut faults = Vec::new();
     if rule.verbs.is_empty() {
         faults.push(fault("it names no verb".to_owned()).instead("write verbs = \"read\", or several with commas"));
@@ -305,7 +324,7 @@ fn check_network(text: &str) -> Result<(), String> {
 
 /// An embargo: it forbids, and grants nothing to anyone.
 pub(crate) fn embargo(embargo: &Embargo) -> Result<Draft, Vec<PolicyError>> {
-    let fault = |what: &str| PolicyError::new(format!("embargo '{}'", embargo.name.escape_debug()), what);
+    let fault = |what: &str| PolicyError::new(source_of("embargo", &embargo.name), what);
     if embargo.paths.is_empty() {
         return Err(vec![fault("it names no path").instead("write paths = [\"/survey\"]")]);
     }
@@ -320,7 +339,7 @@ pub(crate) fn embargo(embargo: &Embargo) -> Result<Draft, Vec<PolicyError>> {
             fault("everyone is among its readers: it closes nothing").instead("name those who may read before it ends"),
         ]);
     }
-    let mut writing = Writing::new(&embargo.name, false);
+    let mut writing = Writing::new("embargo", &embargo.name, false);
     let read = VerbSet::from_iter([Verb::Read]);
     writing.verbs(read);
     writing.places(read, &embargo.paths);
@@ -349,7 +368,7 @@ pub(crate) fn anonymous(grants: &[AnonymousGrant]) -> Vec<Draft> {
     };
     let draft = |grant: &AnonymousGrant| {
         let verbs: VerbSet = files(grant.verbs);
-        let mut writing = Writing::new(&format!("anonymous {}", grant.path), true);
+        let mut writing = Writing::new("rule", &format!("anonymous {}", grant.path), true);
         writing.verbs(verbs);
         writing.places(verbs, std::slice::from_ref(&grant.path));
         let inside = grants.iter().map(|other| &other.path);
@@ -366,7 +385,7 @@ pub(crate) fn anonymous(grants: &[AnonymousGrant]) -> Vec<Draft> {
 
 /// The rule by which a credential grants what its bounds let through.
 pub(crate) fn capability() -> Draft {
-    let mut writing = Writing::new(CREDENTIAL, true);
+    let mut writing = Writing::new("rule", CREDENTIAL, true);
     writing.when(
         "context.capability",
         Need::private(Part::Who, "a credential that grants by itself", "another credential"),
@@ -385,7 +404,7 @@ fn expression(subjects: &[Subject]) -> String {
         Subject::Issuer(name) => format!("principal in {}", entity("Issuer", name)),
         // Whoever comes without a name owns nothing, although files may have come from such callers.
         Subject::Owner => {
-            "((principal is User || principal is Token) && resource has owner && resource.owner == principal.name)"
+            "(principal is User || principal is Token) && resource has owner && resource.owner == principal.name"
                 .to_owned()
         }
     };
@@ -426,7 +445,8 @@ fn entity(kind: &str, id: &str) -> String {
 
 /// A string of Cedar; its escapes are those of Rust.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.escape_debug())
+    let escaped = text.split('\'').map(|part| part.escape_debug().to_string()).collect::<Vec<_>>();
+    format!("\"{}\"", escaped.join("'"))
 }
 
 /// Cedar counts in milliseconds; the first one that is not before this.
