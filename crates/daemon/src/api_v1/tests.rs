@@ -107,3 +107,43 @@ async fn tokens_are_made_listed_used_and_revoked_by_administrators_only() {
         assert_eq!(answer.status, 400, "{bad}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn what_is_said_of_a_file_is_changed_by_those_who_may_modify_it() {
+    let world = World::with(|settings| {
+        settings.namespaces = settings.namespaces_or_default();
+        settings.namespaces[0].attributes = "group=\"/site\"".parse().expect("attributes");
+    })
+    .await;
+    let (all, reader, editor) =
+        (world.token(ALL, "/").await, world.token("stat,read", "/").await, world.token("modify", "/").await);
+    world.ask("PUT", "/data/f", Some(&all), "12345").await;
+    let address = "/api/v1/files?path=/f";
+    let said = async || {
+        let answer = world.get(address, Some(&reader)).await;
+        let file: api::FileAnswer = serde_json::from_str(&answer.text).expect("a file");
+        file.attributes.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(said().await, "group=/site");
+    let change = r#"{"attributes":{"release":"dr1","group":null,"embargo-until":"2027-01-01"}}"#;
+    assert_eq!(world.ask("PATCH", address, Some(&reader), change).await.status, 403);
+    assert_eq!(world.ask("PATCH", address, None, change).await.status, 401);
+    let changed = world.ask("PATCH", address, Some(&all), change).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    assert!(changed.text.contains("\"embargo-until\":\"2027-01-01T00:00:00Z\""), "{}", changed.text);
+    assert_eq!(said().await, "embargo-until=2027-01-01T00:00:00Z release=dr1");
+    // Who may change it and not look at it is told nothing of it.
+    let blind = world.ask("PATCH", address, Some(&editor), r#"{"attributes":{"release":"dr2"}}"#).await;
+    assert_eq!((blind.status.as_u16(), blind.text.as_str()), (204, ""));
+    assert_eq!(said().await, "embargo-until=2027-01-01T00:00:00Z release=dr2");
+    for (path, body, status) in [
+        ("/f", r#"{"attributes":{"imported":"2001-01-01"}}"#, 400),
+        ("/f", r#"{"attributes":{"embargo-until":"noon"}}"#, 400),
+        ("/f", r#"{"owner":"me"}"#, 400),
+        ("/", r#"{"attributes":{"a":"1"}}"#, 405),
+        ("/none", r#"{"attributes":{"a":"1"}}"#, 404),
+    ] {
+        let answer = world.ask("PATCH", &format!("/api/v1/files?path={path}"), Some(&all), body).await;
+        assert_eq!(answer.status.as_u16(), status, "{path} {body}: {}", answer.text);
+    }
+}
