@@ -3,7 +3,7 @@
 use crate::{LogicalPath, Timestamp, TokenId, Verb, VerbSet};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 /// Who asks, as far as the door could establish it, and by which way the question came. Cheap to clone.
