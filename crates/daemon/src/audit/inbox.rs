@@ -32,6 +32,11 @@ pub fn leave(settings: &Settings, event: Event, subject: &str, told: String) -> 
     write_secret(&folder.join(name), &serde_json::to_string(&record).unwrap_or_default())
 }
 
+/// Does it say when, as files and days are named by it?
+fn is_of_ours(record: &AuditRecord) -> bool {
+    record.at.parse::<terms::Timestamp>().is_ok() && record.at.is_ascii() && record.at.len() >= 20
+}
+
 /// Takes what lies there, the oldest first.
 pub(super) fn collect(directory: &Path) -> Vec<AuditRecord> {
     let Ok(entries) = std::fs::read_dir(folder(directory)) else { return Vec::new() };
@@ -40,7 +45,7 @@ pub(super) fn collect(directory: &Path) -> Vec<AuditRecord> {
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(whole).collect();
     paths.sort();
     let take = |path: PathBuf| {
-        let record = serde_json::from_slice(&std::fs::read(&path).ok()?).ok();
+        let record = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(is_of_ours);
         // A crash between this and the write loses the line; the archive has what was done as well.
         std::fs::remove_file(&path).ok()?;
         record

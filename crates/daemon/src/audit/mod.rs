@@ -190,6 +190,11 @@ impl Audit {
     }
 
     fn failing(&self) -> Option<String> {
+        let thread = self.handle.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.as_ref().is_some_and(JoinHandle::is_finished) {
+            return Some("the thread that writes it has ended by a fault of the program".to_owned());
+        }
+        drop(thread);
         self.handle.shared.standing().borrow().failing.clone()
     }
 }
