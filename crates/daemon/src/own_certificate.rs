@@ -105,3 +105,6 @@ fn stamps(settings: &Settings) -> Vec<Option<SystemTime>> {
     let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|found| found.modified()).ok();
     [&settings.listen.certificate, &settings.listen.key].into_iter().flatten().map(changed).collect()
 }
+
+#[cfg(test)]
+mod tests;
