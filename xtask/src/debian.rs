@@ -34,7 +34,7 @@ const NEEDS: &[Need] = &[
     need("gfal2-plugin-file", Package, "gfal2's local side"),
     need("gfal2-plugin-http", Package, "gfal2 over HTTPS: the judge nearest to FTS"),
     need("gfal2-util-scripts", Program("gfal-copy"), "gfal2's commands"),
-    need("globus-proxy-utils", Program("grid-proxy-init"), "RFC 3820 proxies, limited, independent and legacy ones too"),
+    need("globus-proxy-utils", Program("grid-proxy-init"), "RFC 3820 proxies; limited, independent and legacy too"),
     need("iproute2", Program("ip"), "network namespaces for servers that listen on every address"),
     need("libmacaroons0", Package, "the reference library of macaroons, which XRootD uses: narrows ours"),
     need("litmus", Program("litmus"), "conformance to WebDAV classes 1 and 2"),
