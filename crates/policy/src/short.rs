@@ -17,6 +17,9 @@ fn source_of(kind: &str, name: &str) -> String {
     format!("{kind} '{name}'")
 }
 
+/// How the name of a grant to anonymous visitors begins; its path follows.
+pub(crate) const GRANT: &str = "anonymous ";
+
 /// The name of the one rule that is always there.
 pub(crate) const CREDENTIAL: &str = "credential";
 
@@ -368,7 +371,7 @@ pub(crate) fn anonymous(grants: &[AnonymousGrant]) -> Vec<Draft> {
     };
     let draft = |grant: &AnonymousGrant| {
         let verbs: VerbSet = files(grant.verbs);
-        let mut writing = Writing::new("rule", &format!("anonymous {}", grant.path), true);
+        let mut writing = Writing::new("rule", &format!("{GRANT}{}", grant.path), true);
         writing.verbs(verbs);
         writing.places(verbs, std::slice::from_ref(&grant.path));
         let inside = grants.iter().map(|other| &other.path);

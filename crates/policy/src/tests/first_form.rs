@@ -30,3 +30,13 @@ fn every_kind_of_caller_gets_what_it_was_given_and_no_more() {
         assert!(!decision.reason.is_empty() && !decision.rule.is_empty());
     }
 }
+
+#[test]
+fn a_grant_may_be_for_the_longest_of_paths() {
+    let name = "\u{fc}'\"".repeat(50);
+    let long = format!("/{name}").repeat(terms::MAX_PATH_BYTES / (name.len() + 1));
+    let grants = vec![AnonymousGrant { path: path(&long), verbs: "read".parse().expect("verbs") }];
+    let policy = Policy::new(grants);
+    let anyone = Principal::anonymous();
+    assert!(policy.decide(Ask::new(&anyone, Verb::Read, &path(&long), Timestamp::from_seconds(0))).allows());
+}

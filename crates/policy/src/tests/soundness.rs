@@ -298,6 +298,28 @@ proptest! {
     }
 }
 
+/// Many threads, one policy, caches that forget all the time: the answers are those of one thread.
+#[test]
+fn threads_that_share_a_policy_get_the_answers_of_one() {
+    let policy = super::site::policy();
+    let (callers, places) = (super::site::callers(), super::site::places());
+    let answers = || {
+        let asks = places.iter().flat_map(|place| callers.iter().map(move |caller| (place, caller)));
+        let decide = |((_, at, object), (_, who)): (&(&str, LogicalPath, Object), &(&str, Principal))| {
+            let ask = Ask { object: Some(object), ..Ask::new(who, Verb::Read, at, super::site::NOW) };
+            policy.decide(ask)
+        };
+        asks.map(decide).collect::<Vec<_>>()
+    };
+    let alone = answers();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..4).map(|_| scope.spawn(answers)).collect();
+        for other in others {
+            assert_eq!(other.join().expect("a thread that ends"), alone);
+        }
+    });
+}
+
 /// Two callers whose groups differ only in those that no rule mentions share an outcome; all others do not.
 #[test]
 fn outcomes_are_shared_by_those_alone_whom_no_rule_tells_apart() {
