@@ -197,6 +197,27 @@ fn pixels_are_the_groups_until_their_time_and_everybodys_afterwards() {
 }
 
 #[test]
+fn our_client_says_things_of_small_and_of_large_files() {
+    if !needs(&[("curl", "curl")]) {
+        return;
+    }
+    let house = House::start();
+    // The large one goes by a resumable upload.
+    for (name, length) in [("small", 1_000), ("large", 9_000_000)] {
+        fs::write(house.port.folder().join(name), vec![7; length]).unwrap();
+        let said = ["--attribute", "night=1", "--attribute", "embargo-until=2200-01-01"];
+        let copy = house.client(&house.robot).args(["cp", "-q", name, &house.url("/pixels/")]).args(said);
+        copy.succeed();
+        let known = house.known(&format!("/pixels/{name}"));
+        assert_eq!(known["attributes"]["night"], "1", "{known}");
+        assert_eq!(known["attributes"]["embargo-until"], "2200-01-01T00:00:00Z");
+    }
+    let wrong =
+        house.client(&house.robot).args(["cp", "small", &house.url("/pixels/"), "--attribute", "embargo-until=x"]);
+    assert_eq!(wrong.finish().code, Some(2));
+}
+
+#[test]
 fn a_time_after_the_import_ends_it_across_a_restart_and_a_kill() {
     if !needs(&[("curl", "curl")]) {
         return;

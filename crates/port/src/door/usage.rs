@@ -2,7 +2,7 @@
 //! others moved who serve from the same archive.
 
 use super::{Inner, problem};
-use archive::{Archive, UsageRecord};
+use archive::{Archive, ArchiveError, UsageRecord};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -41,8 +41,16 @@ impl Usage {
     /// As the archive has it.
     pub(crate) async fn load(archive: &Archive) -> Result<Self, Problem> {
         let usage = Self::default();
-        usage.replace(archive.usage_since(today()).await.map_err(|error| problem::of_archive(&error))?);
+        usage.refresh(archive).await.map_err(|error| problem::of_archive(&error))?;
         Ok(usage)
+    }
+
+    /// Asks the archive what others moved meanwhile.
+    pub(crate) async fn refresh(&self, archive: &Archive) -> Result<(), ArchiveError> {
+        // Nothing may go over to the archive between its answer and the use of it: that would not count.
+        let _saving = self.saving.lock().await;
+        self.replace(archive.usage_since(today()).await?);
+        Ok(())
     }
 
     /// Bytes that this caller moved today.
@@ -139,11 +147,10 @@ pub(super) async fn save_now_and_then(door: Weak<Inner>) {
         let Some(inner) = door.upgrade() else { return };
         inner.usage.save(&inner.archive).await;
         round = (round + 1) % LOAD_EVERY;
-        if round == 0 {
-            match inner.archive.usage_since(today()).await {
-                Ok(records) => inner.usage.replace(records),
-                Err(error) => tracing::warn!("could not read what was moved: {error}"),
-            }
+        if round == 0
+            && let Err(error) = inner.usage.refresh(&inner.archive).await
+        {
+            tracing::warn!("could not read what was moved: {error}");
         }
     }
 }

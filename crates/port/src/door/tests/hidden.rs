@@ -204,3 +204,25 @@ async fn a_drop_box_tells_whether_a_name_is_free_and_nothing_else() {
     assert_eq!((put("/data/secret/tree").await, put("/data/secret/nowhere/new").await), (405, 409));
     assert_eq!(bench.ask_as(user(), "GET", "/data/secret/new", &[], "").await.status.as_u16(), 403);
 }
+
+#[tokio::test]
+async fn who_may_rename_without_deleting_may_not_where_rules_forbid_to_delete() {
+    let mut forbid = allow("delete".parse().unwrap(), "/mine/tree", &[]);
+    forbid.effect = RuleEffect::Forbid;
+    forbid.subjects = vec![Subject::User("job".to_owned())];
+    let bench = house(vec![forbid]).await;
+    bench.put("/data/mine/file", "mine").await;
+    let mut grant = terms::Grant::new("create".parse().unwrap(), "/mine".parse().unwrap());
+    grant.may_rename = true;
+    let mut identity = terms::Identity::new(terms::Kind::User, "job");
+    identity.bounds = vec![terms::Bound { by: "the scope".to_owned(), grants: vec![grant] }];
+    identity.authorises = true;
+    for (from, to, status) in [
+        ("/data/mine/file", "/data/mine/renamed", 201),
+        ("/data/mine/tree/inside", "/data/mine/out", 403),
+        ("/data/secret/file", "/data/mine/out", 403),
+    ] {
+        let told = bench.ask_as(Principal::of(identity.clone()), "MOVE", from, &[("destination", to)], "").await;
+        assert_eq!(told.status.as_u16(), status, "{from}: {:?}", told.body);
+    }
+}

@@ -1,6 +1,7 @@
 //! What a credential carries at most, and what a caller moved today.
 
 use super::*;
+use crate::door::usage::Usage;
 use policy::{Conditions, Rule, RuleEffect, RuleSource, Subject};
 
 fn limited(max_bytes: u64) -> Principal {
@@ -92,4 +93,24 @@ async fn what_was_moved_is_counted_on_all_ways_and_known_after_a_restart() {
     let bench = Bench { door: reopened_by(settings_in(&folder), &archive, daily()).await, folder, archive };
     assert_eq!(bench.ask_as(user("anna"), "GET", "/data/f", &[], "").await.status, StatusCode::FORBIDDEN);
     assert_eq!(bench.ask_as(user("bert"), "GET", "/data/f", &[], "").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_others_moved_who_serve_from_the_same_archive_counts_after_a_while() {
+    let bench = Bench::new().await;
+    let (one, other) = (Usage::load(&bench.archive).await.unwrap(), Usage::load(&bench.archive).await.unwrap());
+    one.add("anna", 100);
+    other.add("anna", 10);
+    one.save(&bench.archive).await;
+    assert_eq!((one.used_bytes("anna"), other.used_bytes("anna")), (100, 10));
+    // What the archive does not know yet counts, too, and once.
+    other.refresh(&bench.archive).await.unwrap();
+    assert_eq!(other.used_bytes("anna"), 110);
+    other.save(&bench.archive).await;
+    other.save(&bench.archive).await;
+    for usage in [&one, &other] {
+        usage.refresh(&bench.archive).await.unwrap();
+        assert_eq!(usage.used_bytes("anna"), 110);
+    }
+    assert_eq!(bench.archive.usage_since(0).await.unwrap()[0].bytes, 110);
 }

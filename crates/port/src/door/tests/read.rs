@@ -106,3 +106,16 @@ async fn what_browsers_could_run_is_shown_in_an_origin_of_its_own() {
         );
     }
 }
+
+#[tokio::test]
+async fn open_files_are_sent_without_asking_the_archive() {
+    let bench = Bench::new().await;
+    std::fs::create_dir(bench.store().join("open")).unwrap();
+    bench.put("/data/open/f", "bytes").await;
+    bench.door.settle_records().await;
+    bench.archive.close().await;
+    for who in [Principal::anonymous(), operator()] {
+        let told = bench.ask_as(who, "GET", "/data/open/f", &[("range", "bytes=1-2")], "").await;
+        assert_eq!((told.status, &told.body[..]), (StatusCode::PARTIAL_CONTENT, &b"yt"[..]));
+    }
+}
