@@ -47,7 +47,7 @@ pub enum Subject {
     Everyone,
     /// `anonymous`: callers without credentials.
     Anonymous,
-    /// `signed-in`: callers with any valid credential.
+    /// `signed-in`: callers with a name or a token. Not who merely holds the address of a share.
     SignedIn,
     /// `user:NAME`
     User(String),
@@ -81,6 +81,9 @@ pub struct Conditions {
 }
 
 /// Files that some may read now, and everyone who may otherwise read there only some time after import.
+///
+/// It grants nothing to anyone, and holds for credentials that grant by themselves, too: a share link or a scope opens no
+/// file under embargo, whoever made it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Embargo {
     /// A name that explanations and the audit record use.
