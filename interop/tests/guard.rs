@@ -158,7 +158,8 @@ fn nothing_is_injected_into_answers() {
         fs::write(port.open_store().join(evil.replace('/', "_")), "x").unwrap();
     });
     let encoded = "a%0D%0AX-Injected:%20yes%0D%0A%0D%0A%3Cscript%3Ealert(1)%3C_script%3E%22';%20filename=b";
-    let table: [(&str, String, Vec<(&str, &str)>); 9] = [
+    type Headers<'a> = Vec<(&'a str, &'a str)>;
+    let table: [(&str, String, Headers<'_>); 9] = [
         ("GET", format!("/data/open/{encoded}"), vec![]),
         ("HEAD", format!("/data/open/{encoded}"), vec![]),
         ("GET", "/data/open/".to_owned(), vec![("Accept", "text/html")]),
@@ -345,6 +346,52 @@ fn no_header_leads_out_of_what_a_token_covers() {
     }
     fs::write(port.open_store().join("known.txt"), "known to all").unwrap();
     assert_eq!(tree(&port), before, "nothing was made, moved or removed");
+}
+
+/// The address of a share leads nowhere but into what is shared, and says nothing of what lies beside.
+#[test]
+fn no_spelling_leads_out_of_a_share() {
+    // Or most of them would be told to wait.
+    let port = port_with(Setup { limits: "failed_sign_ins = 100000".to_owned(), ..Setup::default() });
+    fs::create_dir(port.open_store().join("shared")).unwrap();
+    fs::write(port.open_store().join("shared/known.txt"), "known to all").unwrap();
+    let made = {
+        let run = port
+            .client()
+            .args(["share", "/open/shared", "--public-url", "https://localhost:1", "--config"])
+            .arg(port.folder().join("portolan.toml"));
+        run.arg("--data-dir").arg(port.data()).succeed().text()
+    };
+    let secret = made.split("/s/").nth(1).unwrap().split('/').next().unwrap().trim().to_owned();
+    let share = format!("/s/{secret}");
+    assert_eq!(ask(&port, "GET", &format!("{share}/shared/known.txt"), &[]).text(), "known to all");
+    let inside = SPELLINGS.iter().filter_map(|spelling| spelling.strip_prefix("/data/open"));
+    let inside = inside
+        .flat_map(|spelling| [spelling.to_owned(), format!("/shared{spelling}"), format!("/shared/..{spelling}")]);
+    let more = [
+        "/../../secret/FILE",
+        "/../../../secret/FILE",
+        "/%2e%2e/%2e%2e/secret/FILE",
+        "/..%2f..%2fsecret%2fFILE",
+        "/../known.txt-FILE",
+    ];
+    for spelling in inside.chain(more.map(str::to_owned)).filter(|spelling| !spelling.contains('?')) {
+        for method in ["GET", "HEAD", "PROPFIND", "PUT", "DELETE"] {
+            let [here, gone] = ["here.txt", "gone.txt"].map(|name| {
+                let answer = ask(&port, method, &format!("{share}{}", spelling.replace("FILE", name)), &[]);
+                let text = format!("{:?} {}", answer.headers, answer.text());
+                assert!(!text.contains(TREASURE), "{method} {spelling}: {text}");
+                assert!(answer.status >= 400, "{method} {spelling}: {answer:?}");
+                essence(&answer, name)
+            });
+            assert_eq!(here, gone, "{method} {spelling}: what is there differs from what is not");
+        }
+    }
+    // A wrong secret is as good as none at all, and differs in nothing from a share that never was.
+    let spoilt = format!("{}{}", &secret[..secret.len() - 1], if secret.ends_with('A') { 'B' } else { 'A' });
+    let [wrong, never] = [spoilt, format!("{}_{}", "0".repeat(32), "A".repeat(43))]
+        .map(|secret| essence(&ask(&port, "GET", &format!("/s/{secret}/shared/known.txt"), &[]), &secret));
+    assert_eq!(wrong, never);
 }
 
 /// All that lies in the stores.

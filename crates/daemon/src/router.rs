@@ -159,7 +159,7 @@ impl Router {
     }
 
     async fn metrics(&self, who: &Principal, from: IpAddr) -> Result<Response<Body>, Problem> {
-        let open = match self.port.settings.metrics.anonymous {
+        let open = match self.port.reloading.in_force().metrics.anonymous {
             MetricsAccess::Nobody => false,
             MetricsAccess::Loopback => from.to_canonical().is_loopback(),
             MetricsAccess::All => true,
