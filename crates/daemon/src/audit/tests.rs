@@ -356,3 +356,30 @@ fn every_line_begins_with_its_number() {
         assert_eq!(chain::sequence_of(wrong.as_bytes()), None);
     }
 }
+
+/// What a request pays: `cargo nextest run -p daemon --run-ignored only what_a_decision_costs --no-capture`.
+#[tokio::test]
+#[ignore = "a measurement, not a test"]
+async fn what_a_decision_costs() {
+    const ROUNDS: u32 = 50_000;
+    let mut room = Room::new();
+    let audit = room.open();
+    let (who, path): (_, LogicalPath) = (alice(), "/survey/night-1/image-0001.fits".parse().expect("a path"));
+    let ask = Ask::new(&who, Verb::Read, &path, std::time::SystemTime::now().into());
+    let decision = Policy::default().decide(Ask { who: &Principal::host(), ..ask });
+    for reads in [false, true] {
+        room.settings.audit.reads = reads;
+        audit.reload(&room.settings);
+        let began = Instant::now();
+        for _ in 0..ROUNDS {
+            audit.saw(&ask, &decision);
+        }
+        let each = began.elapsed() / ROUNDS;
+        // The only place that a measurement of a library can speak from.
+        #[allow(clippy::print_stderr, reason = "a measurement is told to who asked for it")]
+        {
+            eprintln!("reads = {reads}: {each:?} for a permitted read");
+        }
+    }
+    audit.close().await;
+}

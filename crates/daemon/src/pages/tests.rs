@@ -14,7 +14,11 @@ async fn a_certificate_that_expires_is_told_on_the_page_and_in_the_status() {
         assert_eq!(page.contains("The certificate of this host expires on"), warned, "{days} days: {page}");
         assert_eq!(page.contains("role=\"alert\""), warned, "{days} days");
         let status = world.get("/api/v1/status", Some(&token)).await.json();
-        assert_eq!(status["warnings"].as_array().expect("warnings").len(), usize::from(warned), "{days} days: {status}");
+        assert_eq!(
+            status["warnings"].as_array().expect("warnings").len(),
+            usize::from(warned),
+            "{days} days: {status}"
+        );
         let stranger = world.get("/", None).await.text;
         assert!(!stranger.contains("role=\"alert\""), "strangers are told the state only");
     }

@@ -47,7 +47,8 @@ async fn only_those_who_may_read_it_do_and_what_means_nothing_is_refused() {
     let plain = world.token("list,stat,read,create,modify,delete,stage,share", "/").await;
     assert_eq!(world.get("/api/v1/audit", None).await.status, 401);
     assert_eq!(world.get("/api/v1/audit", Some(&plain)).await.status, 403);
-    let wrong = ["limit=0", "limit=1001", "after=-1", "verb=fly", "decision=no", "from=here", "since=then", "path=a", "what=x"];
+    let wrong =
+        ["limit=0", "limit=1001", "after=-1", "verb=fly", "decision=no", "from=here", "since=then", "path=a", "what=x"];
     for query in wrong {
         assert_eq!(world.get(&format!("/api/v1/audit?{query}"), Some(&admin)).await.status, 400, "{query}");
     }
