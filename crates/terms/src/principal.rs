@@ -1,9 +1,9 @@
 //! Who asks.
 
 use crate::{LogicalPath, Timestamp, TokenId, Verb, VerbSet};
+use core::net::IpAddr;
 use std::collections::BTreeSet;
 use std::fmt;
-use core::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 /// Who asks, as far as the door could establish it, and by which way the question came. Cheap to clone.
@@ -197,6 +197,17 @@ impl Principal {
     /// The same caller, come by this way.
     pub fn came(self, from: IpAddr, tls: bool) -> Self {
         Self { from: Some(from.to_canonical()), tls, ..self }
+    }
+
+    /// The same caller, whose credential lets them also remove what it lets them rename: for asking whether rules forbid
+    /// to.
+    pub fn as_renamer(&self) -> Self {
+        let mut identity = (*self.identity).clone();
+        let grants = identity.bounds.iter_mut().flat_map(|bound| &mut bound.grants);
+        for grant in grants.filter(|grant| grant.may_rename) {
+            grant.verbs = grant.verbs.union(VerbSet::from_iter([Verb::Delete]));
+        }
+        Self { identity: Arc::new(identity), ..self.clone() }
     }
 
     /// Is it nobody in particular?

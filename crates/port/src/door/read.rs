@@ -116,6 +116,11 @@ async fn send(door: &Door, data: &DataRequest, opened: Opened) -> Result<Respons
     put_tag(&mut headers, &metadata);
     headers.insert(header::LAST_MODIFIED, text(metadata.modified.to_http_date()));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if !data.principal.is_anonymous() {
+        // A cache between us would keep it for others, where a certificate or a cookie opened it (RFC 9111 §3.5 thinks of
+        // `Authorization` alone).
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
     match verdict {
         Verdict::NotModified => return Ok(bare(StatusCode::NOT_MODIFIED, headers)),
         Verdict::PreconditionFailed => return Err(problem::precondition_failed(&place.path, Some(&metadata))),

@@ -15,13 +15,13 @@ use net::Body;
 use port_core::dav::{self, Depth, Destination};
 use std::io;
 use std::sync::Arc;
-use terms::{LogicalPath, Principal, Verb, VerbSet};
+use terms::{LogicalPath, Principal, Verb};
 
 pub(super) async fn handle(door: &Door, data: DataRequest) -> Result<Response<Body>, Refused> {
     let DataRequest { path, principal, parts, .. } = data;
     let judged = match renames_freely(door, &path, &principal, &parts).await? {
         // To the rules it is a removal like any other: what they forbid stays forbidden.
-        true => door.consider(&with_delete(&principal), Verb::Delete, &path, None).await?.settle(door)?,
+        true => door.consider(&principal.as_renamer(), Verb::Delete, &path, None).await?.settle(door)?,
         false => tree::authorise_removal(door, &principal, &path).await?,
     };
     if door.namespaces().holds_mount(&path) {
@@ -58,16 +58,6 @@ async fn renames_freely(door: &Door, path: &LogicalPath, who: &Principal, parts:
     }
     let there = tree::look(&door.namespaces().resolve(&to)?).await?;
     Ok(there.is_none() && door.namespaces().stat(path).await?.is_file())
-}
-
-/// The same caller, who may also remove where they may rename.
-fn with_delete(who: &Principal) -> Principal {
-    let mut identity = (*who.identity).clone();
-    let grants = identity.bounds.iter_mut().flat_map(|bound| &mut bound.grants);
-    for grant in grants.filter(|grant| grant.may_rename) {
-        grant.verbs = grant.verbs.union(VerbSet::from_iter([Verb::Delete]));
-    }
-    Principal { identity: Arc::new(identity), ..who.clone() }
 }
 
 enum Renamed {

@@ -119,3 +119,14 @@ async fn open_files_are_sent_without_asking_the_archive() {
         assert_eq!((told.status, &told.body[..]), (StatusCode::PARTIAL_CONTENT, &b"yt"[..]));
     }
 }
+
+#[tokio::test]
+async fn no_cache_keeps_for_others_what_was_sent_to_somebody() {
+    let bench = Bench::new().await;
+    std::fs::create_dir(bench.store().join("open")).unwrap();
+    bench.put("/data/open/f", "bytes").await;
+    for (who, expected) in [(Principal::anonymous(), ""), (operator(), "private")] {
+        let told = bench.ask_as(who, "GET", "/data/open/f", &[], "").await;
+        assert_eq!((told.status, told.header("cache-control")), (StatusCode::OK, expected));
+    }
+}
