@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail loudly too")]
 
 use interop::authority::Authority;
+use interop::disk::SmallDisk;
 use interop::http::{self, Answer};
+use interop::needs::needs_root;
 use interop::port::{Setup, program};
 use interop::tree::{bytes, sha256};
 use interop::{Port, Run, needs};
@@ -369,4 +371,47 @@ fn a_new_certificate_needs_no_restart() {
     assert!(!trusts(&old) && trusts(&new));
     assert!(download.wait().unwrap().success());
     assert_eq!(sha256(&fs::read(&copy).unwrap()), sha256(&content));
+}
+
+/// The disk is full: data are served on, commands are refused, the first page tells, and when there is room again nothing
+/// is missing.
+#[test]
+fn a_full_disk_loses_no_line() {
+    if !needs(&[("mount", "mount"), ("umount", "mount")]) || !needs_root() {
+        return;
+    }
+    let disk = SmallDisk::mount("48m");
+    let data_dir = Some(disk.path().join("data"));
+    let port = Port::start_with(Setup { data_dir, ..Setup::default() });
+    assert_eq!(ask(&port, "PUT", "/data/f", admin(&port), b"bytes").status, 201);
+    assert_eq!(ask(&port, "POST", "/api/v1/reload", admin(&port), b"").status, 200);
+    let filler = disk.path().join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while file.write_all(&[0; 1024]).is_ok() {}
+    let warnings = || {
+        let status = ask(&port, "GET", "/api/v1/status", admin(&port), b"");
+        let status: serde_json::Value = serde_json::from_slice(&status.body).unwrap();
+        status["warnings"].to_string()
+    };
+    let began = Instant::now();
+    let mut refused = 0;
+    while !warnings().contains("The audit record cannot be written") {
+        assert!(began.elapsed() < Duration::from_secs(30), "nothing is told");
+        assert_eq!(ask(&port, "GET", "/data/f", None, b"").status, 401);
+        refused += 1;
+        // Fewer than are written of one source in a minute.
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(ask(&port, "GET", "/data/f", admin(&port), b"").text(), "bytes", "data are served on");
+    let command = ask(&port, "POST", "/api/v1/reload", admin(&port), b"");
+    assert!(command.status == 503 && command.text().contains("audit-unwritable"), "{}", command.text());
+    drop(file);
+    fs::remove_file(&filler).unwrap();
+    while warnings() != "[]" {
+        assert!(began.elapsed() < Duration::from_secs(60), "it does not recover: {}", warnings());
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(ask(&port, "POST", "/api/v1/reload", admin(&port), b"").status, 200);
+    assert_eq!(records(&port, &["--decision", "unauthenticated", "--path", "/f"]).len(), refused);
+    audit(&port, &["verify"]).succeed();
 }

@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 use terms::{LogicalPath, Problem, Span, Timestamp, Verb};
 
 const AFTER_HELP: &str = "\
-Without --server the files in the data directory are read, beside a running port too. With it, the token is taken from
+Without --server the files in the data directory are read, beside a running port too. With it, the token is taken from \
 --token-file, BEARER_TOKEN or BEARER_TOKEN_FILE, and must allow `read-audit`.
 
-Exit codes: 0 done; 1 `verify` found the record changed, or a server refused; 3 the settings or the data directory stand
+Exit codes: 0 done; 1 `verify` found the record changed, or a server refused; 3 the settings or the data directory stand \
 in the way.";
 
 #[derive(clap::Args)]
@@ -25,8 +25,6 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
-    wanted: Wanted,
-    #[command(flatten)]
     form: Form,
     /// Go on with what is written from now on (with --since: from then on)
     #[arg(long, short)]
@@ -34,6 +32,8 @@ pub(crate) struct Arguments {
     /// Ask a running port at this address: https://host:8443
     #[arg(long, value_name = "ADDRESS")]
     server: Option<OsString>,
+    #[command(flatten)]
+    wanted: Wanted,
     #[command(flatten)]
     connection: Connection,
 }

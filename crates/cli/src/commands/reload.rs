@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use terms::Problem;
 
 const AFTER_HELP: &str = "\
-Without --server the port that runs on the data directory gets a SIGHUP, and what it did is read from its audit record.
+Without --server the port that runs on the data directory gets a SIGHUP, and what it did is read from its audit record. \
 With it, a token that allows `reload` is needed (--token-file, BEARER_TOKEN or BEARER_TOKEN_FILE).
 
-Exit codes: 0 all was read; 1 something could not be read and stays as it was, or a server refused; 3 no port runs on
+Exit codes: 0 all was read; 1 something could not be read and stays as it was, or a server refused; 3 no port runs on \
 this data directory.";
 
 /// How long a port may take. Reading a whole grid trust store from a slow disk takes seconds.

@@ -4,9 +4,9 @@
 //! What is promised:
 //!
 //! - **Nothing waits for it but administration.** A request hands its line to a queue of [`QUEUE_LINES`] and goes on. One
-//!   thread writes, and makes durable at most [`SYNC_EVERY`] later: so much may be missing after a power cut, nothing
-//!   after the process alone dies. Commands to the port itself are answered only once their lines are durable
-//!   ([`Audit::settled`]).
+//!   thread writes at once, and makes durable at most [`SYNC_EVERY`] later: so much may be missing after a power cut, and
+//!   what was just handed over after a kill of the process. Commands to the port itself are answered only once their
+//!   lines are durable ([`Audit::settled`]).
 //! - **Nothing is lost in silence.** Where the disk refuses, lines wait in the queue; when that is full, they are counted,
 //!   and the number is written as soon as there is room. Meanwhile the first page warns, commands to the port are refused,
 //!   and data are served or refused as the settings say.
@@ -135,10 +135,12 @@ impl Audit {
         let ticket = self.handle.shared.hurry();
         let mut standing = self.handle.shared.standing();
         let wait = standing.wait_for(|standing| standing.durable >= ticket || standing.failing.is_some());
-        match tokio::time::timeout(SETTLE_TIME, wait).await {
-            Ok(Ok(standing)) if standing.durable >= ticket => Ok(()),
-            _ => Err(unwritable(self.failing())),
-        }
+        // What it answers holds a lock, which must be given back before anything else is asked.
+        let durable = match tokio::time::timeout(SETTLE_TIME, wait).await {
+            Ok(Ok(standing)) => standing.durable >= ticket,
+            _ => false,
+        };
+        if durable { Ok(()) } else { Err(unwritable(self.failing())) }
     }
 
     /// May something be commanded that has to be recorded?
