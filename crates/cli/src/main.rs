@@ -2,6 +2,8 @@
 //! work is done in the other rooms.
 
 mod commands;
+#[cfg(test)]
+mod tests;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! From settings to rules: what is accepted, and where and how what is wrong is told.
 
+mod guides;
+
 use super::*;
 use policy::{Ask, Effect};
 use terms::{Identity, Kind, LogicalPath, Principal, Timestamp};
