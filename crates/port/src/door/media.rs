@@ -79,12 +79,18 @@ pub(crate) fn of(file: &File, path: &LogicalPath) -> String {
     }
 }
 
-/// Does a browser show it without running anything that is in it? Unknown types are not called harmless.
+/// Does a browser show it without running anything that is in it? Unknown types are not called harmless. Browsers read the
+/// types without regard to case, and of several with commas between they take the last (Fetch, "extract a MIME type").
 pub(crate) fn is_harmless(media_type: &str) -> bool {
-    let kind = media_type.split(';').next().unwrap_or_default().trim();
-    let pictures = kind.starts_with("image/") && !kind.contains("svg") && !kind.contains("xml");
-    pictures
-        || kind.starts_with("audio/")
-        || kind.starts_with("video/")
-        || matches!(kind, "application/octet-stream" | "application/fits" | "text/plain")
+    const PICTURES: [&str; 8] = ["avif", "bmp", "gif", "jpeg", "png", "tiff", "webp", "x-icon"];
+    let kind = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_picture = || kind.strip_prefix("image/").is_some_and(|name| PICTURES.contains(&name));
+    !media_type.contains(',')
+        && (is_picture()
+            || kind.starts_with("audio/")
+            || kind.starts_with("video/")
+            || matches!(kind.as_str(), "application/octet-stream" | "application/fits" | "text/plain"))
 }
+
+#[cfg(test)]
+mod tests;
