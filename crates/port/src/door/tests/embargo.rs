@@ -75,6 +75,34 @@ async fn before_it_ends_members_alone_read_in_any_way_and_all_may_look() {
     }
 }
 
+/// The same with credentials that read nothing.
+fn narrowed(mut who: Principal, authorises: bool) -> Principal {
+    let verbs = "stat,list,create,delete".parse().unwrap();
+    let grants = vec![terms::Grant::new(verbs, LogicalPath::root())];
+    let identity = std::sync::Arc::make_mut(&mut who.identity);
+    identity.bounds = vec![terms::Bound { by: "the token".to_owned(), grants }];
+    identity.authorises = authorises;
+    who
+}
+
+#[tokio::test]
+async fn credentials_that_read_nothing_move_nothing_to_where_others_of_theirs_do() {
+    let bench = house(Some(Duration::from_hours(24))).await;
+    bench.put("/data/pixels/tree/f", "pixels").await;
+    bench.put("/data/open", "all").await;
+    let mover = || narrowed(user("writer", None), false);
+    let capability = || narrowed(user("anybody", None), true);
+    for who in [mover(), capability()] {
+        for path in ["/data/pixels/tree/f", "/data/pixels/tree"] {
+            assert_eq!(status(&bench, who.clone(), "MOVE", path, &[("destination", "/data/out")]).await, 403, "{path}");
+        }
+    }
+    // What all may read anyhow can go anywhere, and who may read a file can let all read it.
+    assert_eq!(status(&bench, mover(), "MOVE", "/data/open", &[("destination", "/data/out")]).await, 201);
+    let member = user("writer", Some("/survey"));
+    assert_eq!(status(&bench, member, "MOVE", "/data/pixels/tree", &[("destination", "/data/free")]).await, 201);
+}
+
 #[tokio::test]
 async fn a_file_of_which_nothing_is_known_stays_closed() {
     let bench = house(Some(Duration::ZERO)).await;
