@@ -217,7 +217,7 @@ pub(crate) fn examine(settings: &CertificateSettings) -> Vec<String> {
 
 /// Browsers show certificates by themselves, also in requests that pages of other sites cause; they say so in every
 /// request that changes something. Programs say nothing, and act for whoever runs them.
-fn caused_by_another_site(at: &Presented<'_>) -> bool {
+pub(super) fn caused_by_another_site(at: &Presented<'_>) -> bool {
     let is_browser = at.headers.contains_key("sec-fetch-site") || at.headers.contains_key(ORIGIN);
     is_browser && changes(at.method) && !from_own_page(at.uri, at.headers)
 }

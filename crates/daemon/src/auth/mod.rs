@@ -134,6 +134,10 @@ impl Gate {
     /// is settled anew at each use.
     pub(crate) async fn identify(&self, at: &Presented<'_>) -> Result<Option<Identity>, Problem> {
         if let Some(text) = presented(at, self.query_tokens.load(Ordering::Relaxed))? {
+            // Whoever signed in by `/sign-in/token` has a browser that sends Basic by itself, whoever causes the request.
+            if is_basic(at.headers) && certificates::caused_by_another_site(at) {
+                return Err(sessions::cross_site());
+            }
             return self.of_text(&text, at).await.map(Some);
         }
         if let Some(identity) = self.sessions.identify(at)? {
@@ -171,6 +175,11 @@ fn presented(at: &Presented<'_>, query_tokens: bool) -> Result<Option<Zeroizing<
     }
     let text = value.to_str().map_err(|_| malformed("the Authorization header is not ASCII text"))?;
     of_header(text).map(Some)
+}
+
+fn is_basic(headers: &HeaderMap) -> bool {
+    let scheme = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().get(..6));
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
 }
 
 fn of_header(text: &str) -> Result<Zeroizing<String>, Problem> {

@@ -121,3 +121,33 @@ fn tables_stay_within_their_bounds() {
     assert_eq!(source(one.parse().expect("v6")), source(other.parse().expect("v6")), "one host has a whole /64");
     assert_eq!(source("::ffff:192.0.2.1".parse().expect("v6")), source("192.0.2.1".parse().expect("v4")));
 }
+
+/// Once asked for a token, a browser sends it as Basic with all requests, those that other sites cause among them.
+#[tokio::test]
+async fn other_sites_change_nothing_by_basic() {
+    let world = World::new().await;
+    let good = world.token("read", "/").await;
+    let basic = format!("Basic {}", STANDARD.encode(format!("anybody:{good}")));
+    let bearer = format!("Bearer {good}");
+    for (value, site, good) in [
+        (&basic, "", true),
+        (&basic, "same-origin", true),
+        (&basic, "same-site", false),
+        (&basic, "cross-site", false),
+        (&bearer, "cross-site", true),
+    ] {
+        let mut headers = headers(value);
+        if !site.is_empty() {
+            headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+        }
+        let (method, uri) = (Method::POST, Uri::from_static("/api/v1/reload"));
+        let (now, wall) = (Instant::now(), SystemTime::now().into());
+        let presented =
+            Presented { method: &method, uri: &uri, headers: &headers, chain: None, from: HERE, tls: true, now, wall };
+        let found = world.port.gate.who(&presented).await;
+        match found {
+            Ok(who) => assert!(good && !who.is_anonymous(), "{value} {site}"),
+            Err(problem) => assert!(!good && problem.status == 403, "{value} {site}: {problem:?}"),
+        }
+    }
+}
