@@ -111,9 +111,10 @@ impl Provider {
     fn identity(&self, claims: &Claims, now: Timestamp, lifetime: Duration) -> Result<Identity, Refusal> {
         let subject = claims.text("sub")?.ok_or(Refusal::Missing("sub"))?;
         let name = match self.settings.name_claim.as_deref() {
-            None => format!("{subject}@{}", self.settings.issuer),
+            None if is_name(subject) => format!("{subject}@{}", self.settings.issuer),
+            None => return Err(Refusal::Missing("a printable sub")),
             Some(claim) => {
-                claims.text(claim)?.filter(|name| is_name(name)).ok_or(Refusal::Missing("the name"))?.to_owned()
+                claims.text(claim)?.filter(|name| is_own_name(name)).ok_or(Refusal::Missing("the name"))?.to_owned()
             }
         };
         let groups = claims.texts(&self.settings.groups_claim)?.unwrap_or_default();
@@ -280,6 +281,13 @@ fn check(claims: &Claims, settings: &OpenId, nonce: &str, now: Timestamp) -> Res
 /// Printable, not too long, and no name that only we give.
 fn is_name(text: &str) -> bool {
     (1..=200).contains(&text.len()) && !text.chars().any(char::is_control) && !matches!(text, "anonymous" | "this host")
+}
+
+/// Nor one that tells of another credential: people choose such claims themselves at many providers, and an account of
+/// ours names the subjects of certificates and of other issuers.
+fn is_own_name(text: &str) -> bool {
+    let of_others = ["/", "token ", "share ", "a token of "];
+    is_name(text) && !of_others.iter().any(|begin| text.starts_with(begin)) && !text.contains("@http")
 }
 
 fn form(pairs: &[(&str, &str)]) -> Zeroizing<String> {

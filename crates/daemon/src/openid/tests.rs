@@ -150,6 +150,28 @@ async fn id_tokens_that_are_not_for_us_or_not_now_are_refused() {
 }
 
 #[tokio::test]
+async fn a_name_that_people_choose_is_that_of_no_certificate_and_of_no_other_issuer() {
+    let alice = ["/DC=org/DC=example/CN=Alice", "1234@https://issuer.example"];
+    for chosen in [alice[0], alice[1], "alice", "token night (1)", "share 1", "anonymous", "a\nb"] {
+        let provider = TestProvider::start(json!({"preferred_username": chosen})).await;
+        let mut openid = provider.settings();
+        openid.name_claim = Some("preferred_username".to_owned());
+        let identities = alice.map(str::to_owned).to_vec();
+        let account = crate::settings::Account { name: "alice".to_owned(), identities, groups: Vec::new() };
+        let world = World::with(|settings| {
+            settings.sign_in.openid = Some(openid);
+            settings.accounts.push(account);
+        })
+        .await;
+        let mut browser = Browser::default();
+        let back = browser.authorised(&world, &provider, "/").await;
+        let answer = browser.visit(&world, "GET", &back, "cross-site").await;
+        assert!([401, 403].contains(&answer.status.as_u16()), "{chosen}: {}", answer.status);
+        assert!(!browser.cookies.iter().any(|(name, _)| name.ends_with("session")), "{chosen}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_provider_refuses_is_told_and_where_to_go_stays_here() {
     let provider = TestProvider::start(json!({})).await;
     let world = world(&provider).await;
