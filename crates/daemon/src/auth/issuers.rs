@@ -111,7 +111,9 @@ impl Issuers {
         let issuer = issuer.ok_or_else(|| refused(&Refusal::unknown_issuer(token.issuer())))?;
         let (claims, generation) = issuer.verify(&token, now).await?;
         let identity = jwt::identify(&claims, &issuer.rules, wall).map_err(|refusal| refused(&refusal))?;
-        self.verified.keep(cache::name(text), generation, &identity, now);
+        // A reload may have come while an issuer was asked.
+        let in_force = || Arc::ptr_eq(&known, &self.known());
+        self.verified.keep(cache::name(text), generation, &identity, now, in_force);
         Ok(identity)
     }
 

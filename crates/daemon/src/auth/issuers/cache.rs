@@ -52,9 +52,20 @@ impl Verified {
         good.then(|| entry.identity.clone())
     }
 
-    /// Keeps one.
-    pub(super) fn keep(&self, name: Name, generation: u64, identity: &Identity, now: Instant) {
+    /// Keeps one, if the rules that it was judged by are still in force. Asked behind the lock: a reload puts its rules into
+    /// force before it clears.
+    pub(super) fn keep(
+        &self,
+        name: Name,
+        generation: u64,
+        identity: &Identity,
+        now: Instant,
+        in_force: impl FnOnce() -> bool,
+    ) {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if !in_force() {
+            return;
+        }
         make_room(&mut tokens, MAX_TOKENS, |entry| entry.at, now, BELIEVED);
         tokens.insert(name, Entry { identity: identity.clone(), generation, at: now });
     }
