@@ -3,10 +3,10 @@
 //!
 //! What is promised:
 //!
-//! - **Nothing waits for it but administration.** A request hands its line to a queue of [`QUEUE_LINES`] and goes on. One
-//!   thread writes at once, and makes durable at most [`SYNC_EVERY`] later: so much may be missing after a power cut, and
+//! - **Nothing waits for it but administration.** A request hands its line to a queue of `QUEUE_LINES` and goes on. One
+//!   thread writes at once, and makes durable at most `SYNC_EVERY` later: so much may be missing after a power cut, and
 //!   what was just handed over after a kill of the process. Commands to the port itself are answered only once their
-//!   lines are durable ([`Audit::settled`]).
+//!   lines are durable (`Audit::settled`).
 //! - **Nothing is lost in silence.** Where the disk refuses, lines wait in the queue; when that is full, they are counted,
 //!   and the number is written as soon as there is room. Meanwhile the first page warns, commands to the port are refused,
 //!   and data are served or refused as the settings say.

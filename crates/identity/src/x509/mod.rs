@@ -70,18 +70,19 @@ pub fn judge(chain: &[Vec<u8>], store: &TrustStore, now: Timestamp) -> Result<Ju
     let expires = descent.chain.iter().chain(&authorities).map(|certificate| certificate.not_after).min();
     let expires = Timestamp::from_seconds(expires.unwrap_or_default());
     let mut identity = Identity::new(Kind::User, descent.subject().line());
+    // What is made with it, a macaroon say, carries its groups along: it must not outlast these.
+    let until = groups.until.map_or(expires, |until| expires.min(Timestamp::from_seconds(until)));
     identity.issuer = Some(descent.user.issuer.line().to_owned());
     identity.groups = groups.names;
     identity.credential = Credential {
         form: CredentialForm::Certificate,
         id: credential_id(&descent),
         issued: Some(Timestamp::from_seconds(descent.leaf().not_before)),
-        expires: Some(expires),
+        expires: Some(until),
     };
     if descent.limited {
         identity.bounds.push(limited());
     }
-    let until = groups.until.map_or(expires, |until| expires.min(Timestamp::from_seconds(until)));
     Ok(Judged { identity, until, notes: notes.into_iter().collect() })
 }
 
