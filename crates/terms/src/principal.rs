@@ -210,6 +210,14 @@ impl Principal {
         Self { identity: Arc::new(identity), ..self.clone() }
     }
 
+    /// The same caller with the whole of what rules give to them, as they could come with another credential; `None` where
+    /// this one narrows nothing, or stands for itself.
+    pub fn unnarrowed(&self) -> Option<Self> {
+        let identity = &self.identity;
+        (!identity.authorises && !identity.bounds.is_empty())
+            .then(|| Self { identity: Arc::new(Identity { bounds: Vec::new(), ..(**identity).clone() }), ..self.clone() })
+    }
+
     /// Is it nobody in particular?
     pub fn is_anonymous(&self) -> bool {
         self.identity.kind == Kind::Anonymous

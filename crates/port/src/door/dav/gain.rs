@@ -5,7 +5,6 @@ use super::tree::Errand;
 use crate::door::listing::FolderRecords;
 use crate::door::{Door, problem};
 use crate::store::Entry;
-use std::sync::Arc;
 use terms::{LogicalPath, Principal, Problem, Verb};
 
 /// The most names below one MOVE of which it must be asked one by one.
@@ -22,16 +21,8 @@ pub(super) async fn check(door: &Door, errand: &Errand) -> Result<(), Problem> {
 /// As whom the caller could read afterwards: with what was shown, with the same credential not narrowed, with none. A token
 /// for moving alone reads nothing anywhere, so that asking for it alone would let everything out.
 fn readers(who: &Principal) -> Vec<Principal> {
-    let mut readers = vec![who.clone()];
-    let identity = &who.identity;
-    if !identity.authorises && !identity.bounds.is_empty() {
-        let whole = terms::Identity { bounds: Vec::new(), ..(**identity).clone() };
-        readers.push(Principal { identity: Arc::new(whole), ..who.clone() });
-    }
-    if !who.is_anonymous() {
-        readers.push(Principal { identity: Principal::anonymous().identity, ..who.clone() });
-    }
-    readers
+    let nobody = (!who.is_anonymous()).then(|| Principal { identity: Principal::anonymous().identity, ..who.clone() });
+    [Some(who.clone()), who.unnarrowed(), nobody].into_iter().flatten().collect()
 }
 
 async fn check_for(door: &Door, errand: &Errand, who: &Principal) -> Result<(), Problem> {
