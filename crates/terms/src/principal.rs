@@ -214,8 +214,10 @@ impl Principal {
     /// this one narrows nothing, or stands for itself.
     pub fn unnarrowed(&self) -> Option<Self> {
         let identity = &self.identity;
-        (!identity.authorises && !identity.bounds.is_empty())
-            .then(|| Self { identity: Arc::new(Identity { bounds: Vec::new(), ..(**identity).clone() }), ..self.clone() })
+        (!identity.authorises && !identity.bounds.is_empty()).then(|| Self {
+            identity: Arc::new(Identity { bounds: Vec::new(), ..(**identity).clone() }),
+            ..self.clone()
+        })
     }
 
     /// Is it nobody in particular?
