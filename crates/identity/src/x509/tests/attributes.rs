@@ -113,6 +113,15 @@ fn attributes_of_somebody_else() {
 }
 
 #[test]
+fn what_is_made_with_groups_ends_with_them() {
+    let script = Script { to: NOW + 60, ..Script::new() };
+    let chain = [script.proxy_with(&[script.attributes()]), script.cast.user_certificate()];
+    let judged = accepted(&chain, &script.source);
+    let end = terms::Timestamp::from_seconds(NOW + 60);
+    assert_eq!((judged.until, judged.identity.credential.expires), (end, Some(end)));
+}
+
+#[test]
 fn attributes_out_of_time() {
     let told = Script { to: NOW - 301, ..Script::new() }.aside();
     assert_eq!(told, "they ended on 2026-11-22T03:54:59Z.");
