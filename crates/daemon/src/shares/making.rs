@@ -111,11 +111,17 @@ pub async fn make_here(settings: &Settings, archive: &Archive, wanted: ShareRequ
 /// Nobody passes on what they have not: neither on what is shared, nor below it.
 async fn check_own_rights(port: &Port, who: &Principal, wanted: &ShareRequest) -> Result<(), Problem> {
     let mut missing = VerbSet::default();
+    let mut reason = "you may not do that everywhere below it yourself.".to_owned();
     // A name that nothing has: what is allowed there is allowed by a rule for all that is below.
     let below = wanted.path.join(&uuid::Uuid::now_v7().simple().to_string()).unwrap_or_else(|_| wanted.path.clone());
     for verb in wanted.verbs.iter() {
         // Who may make files in a folder need not be allowed to make the folder.
         let here = verb == Verb::Create || port.door.probe(who, verb, &wanted.path).await?;
+        if !here && missing.is_empty() {
+            // Asked once more as a request, so that the refusal is on record and gives its reason.
+            let refused = port.door.authorise(who, verb, &wanted.path, None).await;
+            reason = refused.err().map_or(reason, |refused| refused.detail);
+        }
         if !here || !port.door.probe(who, verb, &below).await? {
             missing = missing.union([verb].into_iter().collect());
         }
@@ -127,7 +133,7 @@ async fn check_own_rights(port: &Port, who: &Principal, wanted: &ShareRequest) -
         status: 403,
         kind: "cannot-share",
         title: "You cannot share what you may not do",
-        detail: format!("You may not yourself {missing} on {} and below it.", wanted.path),
+        detail: format!("You cannot pass on {missing} of {}: {reason}", wanted.path),
         blame: Blame::Caller,
         retry: Retry::Never,
         next: "Share less (--allow), or ask the operator.".to_owned(),

@@ -71,10 +71,10 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            Cause::Io(error) => Some(error),
-            Cause::Tls(error) => Some(error),
-            Cause::Http(error) => Some(error),
-            Cause::Timeout(_) | Cause::Text(_) => None,
+            // What is shown of this error has the cause in it: a chain goes on behind that.
+            Cause::Io(error) => error.source(),
+            Cause::Tls(error) => error.source(),
+            Cause::Http(_) | Cause::Timeout(_) | Cause::Text(_) => None,
         }
     }
 }

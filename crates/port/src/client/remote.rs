@@ -37,7 +37,15 @@ pub(crate) async fn stat(wire: &Wire, url: &Url, meter: &Meter) -> Result<Entry,
             first.ok_or_else(|| fault::misbehaved("Looking up", url, "its answer to PROPFIND holds no entry"))
         }
         // Web servers without WebDAV say so in many ways.
-        400 | 403 | 405 | 415 | 501 => stat_by_head(wire, url, meter).await,
+        400 | 405 | 415 | 501 => stat_by_head(wire, url, meter).await,
+        403 => {
+            // The answer to HEAD has no body: of two refusals, this one may say why.
+            let refusal = wire.refusal("Looking up", reply).await;
+            stat_by_head(wire, url, meter).await.map_err(|problem| match problem.status {
+                403 => refusal,
+                _ => problem,
+            })
+        }
         _ => Err(wire.refusal("Looking up", reply).await),
     }
 }

@@ -73,13 +73,13 @@ impl Door {
         self.judge(Ask { bytes, ..ask(who, verb, path) }, Known::Nothing).await
     }
 
-    /// The same for a folder to be made.
+    /// The same for a folder to be made, which adds no bytes.
     pub(crate) async fn consider_folder<'a>(
         &self,
         who: &'a Principal,
         path: &'a LogicalPath,
     ) -> Result<Considered<'a>, Problem> {
-        self.judge(Ask { folder: true, ..ask(who, Verb::Create, path) }, Known::Nothing).await
+        self.judge(Ask { folder: true, bytes: Some(0), ..ask(who, Verb::Create, path) }, Known::Nothing).await
     }
 
     /// The same for bytes that are to come in. Where nobody knows how many, rules about sizes hold for none.
