@@ -126,11 +126,20 @@ async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
     port.door.settle_records().await;
     let totals = port.archive.totals().await.map_err(failed("count the files"))?;
     let newest = port.archive.recent_files(SHOWN as u32).await.map_err(failed("list the newest files"))?;
-    let may_list = |path: &LogicalPath| port.may_at(who, Verb::List, path);
     let moved = crate::traffic::readings(port.door.traffic());
-    let transfers = port.door.traffic().recent().into_iter();
     let now = SystemTime::now().into();
     let told = port.who_is_told(who);
+    let (mut transfers, mut recent) = (Vec::new(), Vec::new());
+    for transfer in port.door.traffic().recent() {
+        if transfers.len() < SHOWN && port.may_list(who, &transfer.path).await {
+            transfers.push(transfer_line(transfer, now, &told));
+        }
+    }
+    for file in newest {
+        if port.may_list(who, &file.path).await {
+            recent.push(file_line(file, now));
+        }
+    }
     Ok(Inside {
         files: thousands(totals.files),
         bytes: ByteSize(totals.bytes).to_string(),
@@ -141,12 +150,8 @@ async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
         engine: port.archive.engine(),
         spaces: port.namespaces().into_iter().map(space).collect(),
         chart: chart(&port.sampler.rates()),
-        transfers: transfers
-            .filter(|transfer| may_list(&transfer.path))
-            .take(SHOWN)
-            .map(|transfer| transfer_line(transfer, now, &told))
-            .collect(),
-        recent: newest.into_iter().filter(|file| may_list(&file.path)).map(|file| file_line(file, now)).collect(),
+        transfers,
+        recent,
     })
 }
 

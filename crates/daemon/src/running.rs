@@ -63,6 +63,12 @@ impl Port {
         self.rights().probe(Ask::new(who, verb, path, SystemTime::now().into())).allows()
     }
 
+    /// The same for a file, of which rules may have to know more than its path.
+    pub(crate) async fn may_list(&self, who: &Principal, path: &LogicalPath) -> bool {
+        // What cannot be looked up now is not shown.
+        self.door.probe(who, Verb::List, path).await.unwrap_or(false)
+    }
+
     /// The namespaces with the space that they have.
     pub(crate) fn namespaces(&self) -> Vec<NamespaceAnswer> {
         let mut answers: Vec<_> = self

@@ -80,7 +80,7 @@ pub(super) async fn explain(
     let (verb, path) = (verb(&wanted)?, path(&wanted)?);
     let knows = port.may(&who, Verb::ExplainPolicy);
     // Whoever may see nothing there is told the same whether there is something or not.
-    let sees = knows || port.may_at(&who, Verb::Stat, &path) || port.may_at(&who, Verb::List, &path);
+    let sees = knows || port.may_list(&who, &path).await || port.door.probe(&who, Verb::Stat, &path).await?;
     let object = if sees { port.door.object(&path).await? } else { Object::default() };
     let used_bytes = Some(port.door.usage().used_bytes(who.name()));
     let plain = Ask::new(&who, verb, &path, SystemTime::now().into());

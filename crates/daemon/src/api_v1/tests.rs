@@ -147,3 +147,41 @@ async fn what_is_said_of_a_file_is_changed_by_those_who_may_modify_it() {
         assert_eq!(answer.status.as_u16(), status, "{path} {body}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn a_file_that_is_hidden_by_what_is_said_of_it_is_on_no_page() {
+    const RULES: &str = r#"
+[[rule]]
+name = "open"
+verbs = ["list", "stat", "read"]
+paths = ["/"]
+to = ["everyone"]
+
+[[rule]]
+name = "but for these"
+effect = "forbid"
+verbs = ["list", "stat", "read"]
+paths = ["/"]
+to = ["anonymous"]
+attributes = ["secret=yes"]
+"#;
+    let read = crate::settings::Settings::parse(RULES, std::path::Path::new("p.toml")).expect("rules");
+    let world = World::with(|settings| settings.rules = read.rules).await;
+    let token = world.token("create,list,stat,read", "/").await;
+    for (name, said) in [("shown-file", ""), ("hidden-file", "secret=\"yes\"")] {
+        let request = http::Request::builder().method("PUT").uri(format!("/data/{name}"));
+        let request = request.header("authorization", format!("Bearer {token}")).header("content-length", "1");
+        let request = request.header("portolan-attributes", said);
+        let request = request.body(net::RequestBody::from(bytes::Bytes::from_static(b"x"))).expect("a request");
+        assert_eq!(world.send(request).await.status, 201);
+    }
+    for page in ["/", "/api/v1/traffic", "/data/"] {
+        let told = world.get(page, None).await.text;
+        assert!(told.contains("shown-file") && !told.contains("hidden-file"), "{page}: {told}");
+        let told = world.get(page, Some(&token)).await.text;
+        assert!(told.contains("hidden-file"), "{page}: {told}");
+    }
+    let explain = |name: &str| format!("/api/v1/policy/explain?verb=read&path=/{name}");
+    let hidden = world.get(&explain("hidden-file"), None).await.text.replace("hidden-file", "@");
+    assert_eq!(hidden, world.get(&explain("no-file"), None).await.text.replace("no-file", "@"));
+}
