@@ -14,6 +14,8 @@ pub(crate) struct Considered<'a> {
     ask: Ask<'a>,
     decision: Decision,
     about: About,
+    /// Were nothing there, the caller would be told so: then that is the answer of what is hidden, too.
+    is_told_absence: bool,
 }
 
 /// Which file was judged.
@@ -157,7 +159,12 @@ impl Door {
         if policy.wants_usage(&full) {
             full.used_bytes = Some(self.usage().used_bytes(asked.who.name()));
         }
-        Ok(Considered { decision: policy.decide(full), ask: asked, about })
+        let decision = policy.decide(full);
+        let nothing = Object::default();
+        let is_told_absence = decision.hides && matches!(about, About::Bytes(Some(_))) && {
+            policy.decide(Ask { object: Some(&nothing), ..full }).allows()
+        };
+        Ok(Considered { decision, ask: asked, about, is_told_absence })
     }
 
     async fn look_up(&self, path: &LogicalPath, known: Known) -> Result<(Option<Identity>, Object), Problem> {
@@ -230,7 +237,7 @@ impl Considered<'_> {
             reason: "something in it may not be touched".into(),
             ..self.decision.clone()
         };
-        let shown = Considered { ask: Ask { path: folder, ..self.ask }, decision: hidden, about: self.about };
+        let shown = Considered { ask: Ask { path: folder, ..self.ask }, decision: hidden, ..*self };
         self.witness(door);
         if self.hides() { shown.answer().map(drop) } else { self.answer().map(drop) }
     }
@@ -243,6 +250,9 @@ impl Considered<'_> {
     /// A refusal as the caller's answer.
     fn answer(&self) -> Result<About, Problem> {
         let Ask { verb, path, .. } = self.ask;
+        if self.is_told_absence && !self.allows() {
+            return Err(problem::not_found(path));
+        }
         match self.decision.effect {
             Effect::Allow => Ok(self.about),
             Effect::Authenticate => Err(problem::unauthenticated(verb, path, &self.decision)),

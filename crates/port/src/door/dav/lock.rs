@@ -165,6 +165,8 @@ pub(super) async fn unlock(door: &Door, data: DataRequest) -> Result<Response<Bo
     match answer {
         Ok(()) => {}
         Err(UnlockRefusal::NotHere) => {
+            // As for any other request to what is not there, and so to what is hidden.
+            door.namespaces().stat(&path).await?;
             let precondition = Precondition::LockTokenMatchesRequestUri;
             return Err(Refused::Precondition(StatusCode::CONFLICT, precondition));
         }

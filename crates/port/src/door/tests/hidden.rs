@@ -155,6 +155,23 @@ async fn so_do_files_that_are_hidden_by_what_is_said_of_them() {
 }
 
 #[tokio::test]
+async fn so_do_files_that_a_ban_hides_in_an_open_folder() {
+    let mut ban = allow(any(), "/secret", &[("hidden", "yes")]);
+    (ban.name, ban.effect) = ("ban".to_owned(), RuleEffect::Forbid);
+    let look = || "list,stat,read".parse().unwrap();
+    let bench = house(vec![allow(look(), "/secret", &[]), allow(any(), "/mine", &[]), ban]).await;
+    let said = [("portolan-attributes", "hidden=\"yes\"")];
+    assert!(bench.ask("PUT", "/data/secret/dark", &said, "bytes").await.status.is_success());
+    for who in [Principal::anonymous(), user()] {
+        for request in REQUESTS.iter().filter(|(_, path, ..)| !path.contains("/below")) {
+            let nothing = told(&bench, who.clone(), request, "none").await;
+            let hidden = told(&bench, who.clone(), request, "dark").await;
+            assert_eq!(hidden, nothing, "{who}: {request:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_hidden_file_in_an_open_folder_is_neither_listed_nor_named_nor_carried() {
     let mut shut = allow(any(), "/mine/tree/inside", &[]);
     shut.effect = RuleEffect::Forbid;
