@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use terms::{Blame, Problem, Retry};
@@ -32,12 +32,21 @@ pub struct NetworkBody {
     /// Runs from the first wait on; set anew by each wait.
     stalled: Option<Pin<Box<Sleep>>>,
     arrived: bool,
+    /// Told when it is dropped before its end.
+    unread: Option<Arc<AtomicBool>>,
 }
 
 impl NetworkBody {
     /// The body of a request to us, or of a response to our client; `None` waits for ever.
     pub fn new(incoming: Incoming, stall_timeout: Option<Duration>) -> Self {
-        Self { incoming, stall_timeout, stalled: None, arrived: true }
+        Self { incoming, stall_timeout, stalled: None, arrived: true, unread: None }
+    }
+
+    /// Sets the flag when nobody reads it to its end.
+    pub(crate) fn tell_unread(self, flag: &Arc<AtomicBool>) -> Self {
+        let mut body = self;
+        body.unread = Some(Arc::clone(flag));
+        body
     }
 
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
@@ -47,6 +56,14 @@ impl NetworkBody {
             stalled.as_mut().reset(Instant::now() + span);
         }
         stalled.as_mut().poll(cx).map(|()| BodyError::Stalled(span))
+    }
+}
+
+impl Drop for NetworkBody {
+    fn drop(&mut self) {
+        if let Some(unread) = self.unread.as_ref().filter(|_| !self.incoming.is_end_stream()) {
+            unread.store(true, Ordering::Relaxed);
+        }
     }
 }
 

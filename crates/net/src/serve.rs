@@ -18,6 +18,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -169,6 +170,8 @@ struct Session<H> {
     /// For plain connections.
     lent: Option<Arc<Lent>>,
     stall_timeout: Duration,
+    /// Was a request answered before its body was read to the end?
+    unread: Arc<AtomicBool>,
 }
 
 impl<H: Handler> Host<H> {
@@ -191,18 +194,18 @@ impl<H: Handler> Host<H> {
         let stream = Arc::new(stream);
         let meter = Meter::new(&stream, Some(self.drain.sums().clone()));
         let facts = ConnectionFacts(meter.clone());
-        let mut socket = Socket::new(stream, meter);
+        let mut socket = Socket::new(Arc::clone(&stream), meter);
         let mut peer = Peer { address, local, tls: None };
         if let Some(tls) = &self.settings.tls {
             let session = rustls::ServerConnection::new(tls.config())?;
             let handshake = TlsStream::handshake(socket, session.into());
-            let stream = tokio::time::timeout(self.settings.handshake_timeout, handshake).await??;
-            let tls = stream.facts();
+            let secured = tokio::time::timeout(self.settings.handshake_timeout, handshake).await??;
+            let tls = secured.facts();
             peer.tls = Some(tls);
-            let session = self.session(peer, facts, None, stream.client_chain());
+            let session = self.session(peer, facts, None, secured.client_chain());
             match tls.alpn {
-                Some("h2") => self.serve_http2(Wire::tls(stream), session).await?,
-                _ => self.serve_http1(Wire::tls(stream), session).await?,
+                Some("h2") => self.serve_http2(Wire::tls(secured), session).await?,
+                _ => self.serve_http1(Wire::tls(secured), session, &stream).await?,
             }
         } else {
             let first = tokio::time::timeout(self.settings.head_timeout, read_preface(&mut socket));
@@ -216,7 +219,7 @@ impl<H: Handler> Host<H> {
             } else if !first.is_empty() {
                 let lent = socket.lend();
                 let session = self.session(peer, facts, Some(lent), None);
-                self.serve_http1(Wire::plain(socket, first), session).await?;
+                self.serve_http1(Wire::plain(socket, first), session, &stream).await?;
             }
         }
         Ok(())
@@ -230,10 +233,20 @@ impl<H: Handler> Host<H> {
         chain: Option<ClientChain>,
     ) -> Arc<Session<H>> {
         let stall_timeout = self.settings.stall_timeout;
-        Arc::new(Session { handler: self.handler.clone(), peer, facts, chain, lent, stall_timeout })
+        let (handler, unread) = (self.handler.clone(), Arc::default());
+        Arc::new(Session { handler, peer, facts, chain, lent, stall_timeout, unread })
     }
 
-    async fn serve_http1(&self, wire: Wire, session: Arc<Session<H>>) -> hyper::Result<()> {
+    async fn serve_http1(&self, wire: Wire, session: Arc<Session<H>>, stream: &TcpStream) -> hyper::Result<()> {
+        let unread = Arc::clone(&session.unread);
+        let served = self.converse_http1(wire, session).await;
+        if unread.load(Relaxed) {
+            linger(stream).await;
+        }
+        served
+    }
+
+    async fn converse_http1(&self, wire: Wire, session: Arc<Session<H>>) -> hyper::Result<()> {
         let settings = &self.settings;
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -277,7 +290,8 @@ impl<H: Handler> Host<H> {
 impl<H: Handler> Session<H> {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let plain_http1 = request.version() <= Version::HTTP_11;
-        let mut request = request.map(|body| RequestBody::Network(NetworkBody::new(body, Some(self.stall_timeout))));
+        let body = |body| NetworkBody::new(body, Some(self.stall_timeout)).tell_unread(&self.unread);
+        let mut request = request.map(|incoming| RequestBody::Network(body(incoming)));
         request.extensions_mut().insert(self.peer);
         request.extensions_mut().insert(self.facts.clone());
         if let Some(chain) = &self.chain {
@@ -289,6 +303,31 @@ impl<H: Handler> Session<H> {
         }
         Ok(response)
     }
+}
+
+/// How long a client that is still sending may take to see that it was answered.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What such a client may send meanwhile, in vain.
+const LINGER_BYTES: usize = 64 << 20;
+
+/// Takes and forgets what a client still sends after its answer. Closing at once would reset the connection, and the
+/// reset would wipe out the answer before the client has read it (RFC 9112, section 9.6): a refusal would look like a
+/// broken connection, and be tried again.
+async fn linger(stream: &TcpStream) {
+    let discard = async {
+        let (mut buffer, mut taken) = (vec![0; 64 << 10], 0);
+        while taken < LINGER_BYTES && stream.readable().await.is_ok() {
+            match stream.try_read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => taken += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    };
+    // A client that goes on for longer has had its time.
+    let _ = tokio::time::timeout(LINGER, discard).await;
 }
 
 /// What a client that speaks HTTP/2 without asking begins with (RFC 9113, section 3.4).
