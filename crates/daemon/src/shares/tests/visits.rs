@@ -237,6 +237,34 @@ async fn a_share_does_not_outlive_the_token_that_it_comes_from() {
 }
 
 #[tokio::test]
+async fn nor_one_that_was_narrowed_to_a_time_although_rules_grant() {
+    const RULES: &str = r#"
+[[account]]
+name = "alice"
+
+[[rule]]
+name = "alice shares"
+verbs = ["list", "stat", "read", "share"]
+paths = ["/"]
+to = ["user:alice"]
+"#;
+    let read = crate::settings::Settings::parse(RULES, std::path::Path::new("p.toml")).expect("rules");
+    let world = World::with(|settings| (settings.accounts, settings.rules) = (read.accounts, read.rules)).await;
+    let admin = world.token("admin", "/").await;
+    let made = |answer: crate::testing::Answer| answer.json()["token"].as_str().expect("a token").to_owned();
+    let alice = r#"{"name":"a","allow":["list","stat","read","share"],"account":"alice"}"#;
+    let alice = made(world.ask("POST", "/api/v1/tokens", Some(&admin), alice).await);
+    let brief = made(world.ask("POST", "/api/v1/tokens/narrow", Some(&alice), r#"{"expires_in":"60 s"}"#).await);
+    let share = r#"{"path":"/","allow":["read"]}"#;
+    let shared = world.ask("POST", "/api/v1/shares", Some(&alice), share).await.json();
+    assert!(shared["made"]["expires"].is_null(), "{shared}");
+    let shared = world.ask("POST", "/api/v1/shares", Some(&brief), share).await.json();
+    assert!(shared["made"]["expires"].is_string(), "{shared}");
+    let longer = r#"{"path":"/","allow":["read"],"expires_in":"1 h"}"#;
+    assert_eq!(world.ask("POST", "/api/v1/shares", Some(&brief), longer).await.status, 400);
+}
+
+#[tokio::test]
 async fn the_share_of_a_file_under_embargo_does_not_open_it() {
     let world = World::with(|settings| {
         settings.embargoes.push(policy::Embargo {
@@ -256,6 +284,7 @@ async fn the_share_of_a_file_under_embargo_does_not_open_it() {
     }
     let direct = try_share(&world, Some(&token), "/dr1/pixels/image", "").await;
     assert_eq!(direct.kind(), "cannot-share", "nobody reads it now: {}", direct.text);
+    assert!(direct.text.contains("under embargo (rule: pixels)"), "and it says why: {}", direct.text);
     let home = path_of(&share(&world, &token, "/dr1", "").await);
     assert_eq!(world.get(&format!("{home}catalogue"), None).await.status, 200);
     let closed = world.get(&format!("{home}pixels/image"), None).await;
@@ -314,4 +343,23 @@ async fn traffic_tells_the_share_and_not_its_secret() {
         (format!("share {}", made.made.id), "/survey/dr1/a.txt".to_owned())
     );
     assert!(recent.iter().all(|transfer| !format!("{transfer:?}").contains(&home[3 + 33..3 + 33 + 43])));
+}
+
+/// A limit of size is one of files: folders have no bytes.
+#[tokio::test]
+async fn a_rule_with_a_limit_of_size_covers_folders() {
+    let world = World::with(|settings| {
+        settings.rules.push(policy::Rule {
+            name: "drop box".to_owned(),
+            effect: policy::RuleEffect::Allow,
+            verbs: "create".parse().expect("a verb"),
+            paths: vec!["/".parse().expect("a path")],
+            subjects: vec![policy::Subject::Everyone],
+            conditions: policy::Conditions { size_max_bytes: Some(4), ..policy::Conditions::default() },
+        });
+    })
+    .await;
+    assert_eq!(world.ask("MKCOL", "/data/box", None, "").await.status, 201);
+    assert_eq!(world.ask("PUT", "/data/box/a", None, "four").await.status, 201);
+    assert_eq!(world.ask("PUT", "/data/box/b", None, "five!").await.status, 401);
 }
