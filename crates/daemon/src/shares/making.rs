@@ -10,7 +10,7 @@ use http::{HeaderMap, Uri};
 use identity::macaroon::Network;
 use port::door::Namespaces;
 use std::time::{Duration, SystemTime};
-use terms::{Blame, LogicalPath, Principal, Problem, Retry, Timestamp, Verb, VerbSet};
+use terms::{Blame, Credential, CredentialForm, LogicalPath, Principal, Problem, Retry, Timestamp, Verb, VerbSet};
 use zeroize::Zeroizing;
 
 /// Longest note, in letters: a line of a table.
@@ -149,9 +149,13 @@ async fn what_is_there(namespaces: &Namespaces, wanted: &ShareRequest) -> Result
     }
 }
 
-/// What a credential gives by itself ends with it, and so must what is made of that.
+/// What a credential gives by itself ends with it, and so must what is made of that; and whoever narrows a token to an
+/// hour means all that can be done with it.
 fn within_credential(who: &Principal, wanted: ShareRequest, now: Timestamp) -> Result<ShareRequest, Problem> {
-    let Some(end) = who.identity.credential.expires.filter(|_| who.identity.authorises) else { return Ok(wanted) };
+    let Credential { form, expires, .. } = &who.identity.credential;
+    let is_made_here = matches!(form, CredentialForm::LocalToken | CredentialForm::Macaroon);
+    let ends = who.identity.authorises || is_made_here;
+    let Some(end) = expires.filter(|_| ends) else { return Ok(wanted) };
     let left = end.since(now);
     match wanted.lifetime {
         Some(asked) if asked > left => Err(bad_value(

@@ -285,7 +285,7 @@ fn guard_reader(headers: &mut HeaderMap) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(ROBOTS, HeaderValue::from_static("noindex, nofollow"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if !headers.contains_key(CACHE_CONTROL) {
+    if headers.get(CACHE_CONTROL).is_none_or(|value| value == "private") {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     }
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

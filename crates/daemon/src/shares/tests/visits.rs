@@ -249,7 +249,11 @@ paths = ["/"]
 to = ["user:alice"]
 "#;
     let read = crate::settings::Settings::parse(RULES, std::path::Path::new("p.toml")).expect("rules");
-    let world = World::with(|settings| (settings.accounts, settings.rules) = (read.accounts, read.rules)).await;
+    let world = World::with(|settings| {
+        (settings.accounts, settings.rules) = (read.accounts, read.rules);
+        settings.shares.public_url = Some("https://data.example".to_owned());
+    })
+    .await;
     let admin = world.token("admin", "/").await;
     let made = |answer: crate::testing::Answer| answer.json()["token"].as_str().expect("a token").to_owned();
     let alice = r#"{"name":"a","allow":["list","stat","read","share"],"account":"alice"}"#;
