@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use terms::{Blame, Problem, Retry};
@@ -32,8 +32,8 @@ pub struct NetworkBody {
     /// Runs from the first wait on; set anew by each wait.
     stalled: Option<Pin<Box<Sleep>>>,
     arrived: bool,
-    /// Told when it is dropped before its end.
-    unread: Option<Arc<AtomicBool>>,
+    /// Told how many bytes were left when it was dropped before its end.
+    unread: Option<Arc<AtomicU64>>,
 }
 
 impl NetworkBody {
@@ -42,10 +42,10 @@ impl NetworkBody {
         Self { incoming, stall_timeout, stalled: None, arrived: true, unread: None }
     }
 
-    /// Sets the flag when nobody reads it to its end.
-    pub(crate) fn tell_unread(self, flag: &Arc<AtomicBool>) -> Self {
+    /// Notes there what is left when nobody reads it to its end; the largest number where that is not known.
+    pub(crate) fn tell_unread(self, bytes: &Arc<AtomicU64>) -> Self {
         let mut body = self;
-        body.unread = Some(Arc::clone(flag));
+        body.unread = Some(Arc::clone(bytes));
         body
     }
 
@@ -62,7 +62,7 @@ impl NetworkBody {
 impl Drop for NetworkBody {
     fn drop(&mut self) {
         if let Some(unread) = self.unread.as_ref().filter(|_| !self.incoming.is_end_stream()) {
-            unread.store(true, Ordering::Relaxed);
+            unread.store(self.incoming.size_hint().exact().unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::tls::TlsStream;
 use crate::wire::Wire;
 use crate::{Body, Drain, Drained, RequestBody, ServeSettings};
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, Version};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,7 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -170,8 +171,8 @@ struct Session<H> {
     /// For plain connections.
     lent: Option<Arc<Lent>>,
     stall_timeout: Duration,
-    /// Was a request answered before its body was read to the end?
-    unread: Arc<AtomicBool>,
+    /// Bytes that the last request's body still had when it was given up.
+    unread: Arc<AtomicU64>,
 }
 
 impl<H: Handler> Host<H> {
@@ -240,7 +241,7 @@ impl<H: Handler> Host<H> {
     async fn serve_http1(&self, wire: Wire, session: Arc<Session<H>>, stream: &TcpStream) -> hyper::Result<()> {
         let unread = Arc::clone(&session.unread);
         let served = self.converse_http1(wire, session).await;
-        if unread.load(Relaxed) {
+        if unread.load(Relaxed) > 0 {
             linger(stream).await;
         }
         served
@@ -290,6 +291,10 @@ impl<H: Handler> Host<H> {
 impl<H: Handler> Session<H> {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let plain_http1 = request.version() <= Version::HTTP_11;
+        // Requests of HTTP/2 come side by side, and one that is given up costs its stream alone.
+        if plain_http1 {
+            self.unread.store(0, Relaxed);
+        }
         let body = |body| NetworkBody::new(body, Some(self.stall_timeout)).tell_unread(&self.unread);
         let mut request = request.map(|incoming| RequestBody::Network(body(incoming)));
         request.extensions_mut().insert(self.peer);
@@ -298,12 +303,20 @@ impl<H: Handler> Session<H> {
             request.extensions_mut().insert(chain.clone());
         }
         let mut response = self.handler.handle(request).await;
+        if plain_http1 && self.unread.load(Relaxed) > DRAINED_BYTES {
+            // The client must not take the connection for one that carries its next request.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(lent) = self.lent.as_ref().filter(|_| plain_http1) {
             response.body_mut().lend_files(lent);
         }
         Ok(response)
     }
 }
+
+/// A body that is given up with no more than this left is there already, as a rule: hyper reads it away, and the
+/// connection lives on.
+const DRAINED_BYTES: u64 = 64 << 10;
 
 /// How long a client that is still sending may take to see that it was answered.
 const LINGER: Duration = Duration::from_secs(2);
