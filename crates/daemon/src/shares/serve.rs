@@ -61,10 +61,8 @@ impl Shares {
         let path = request.uri().path().to_owned();
         let found = match Address::take_apart(&path) {
             Some(address) => self.find(&address, guard, visitor).await.map(|record| (address, record)),
-            None => {
-                guard.count(visitor.from, visitor.now);
-                Err(unknown())
-            }
+            // No guess: a page elsewhere that names `/s/x` must not cost its visitors their sign-ins.
+            None => Err(unknown()),
         };
         let (address, record) = found.inspect_err(|problem| {
             if problem.status < 500 {
