@@ -189,7 +189,6 @@ impl Course {
         }
     }
 
-    /// Counts what could not be copied.
     /// A source or folder could not be walked, or made.
     pub(crate) fn fail(&self, source: String, problem: Problem) {
         self.observer.source_failed(&source, &problem);
