@@ -254,7 +254,7 @@ impl Course {
             Existing::Absent => None,
             Existing::Is(entry) => Some(entry.clone()),
             Existing::Unknown if job.target == Address::Standard => None,
-            Existing::Unknown => self.session.find(&job.target).await?,
+            Existing::Unknown => self.session.look(&job.target).await?,
         };
         if let Some(there) = there {
             if there.is_folder() {

@@ -113,6 +113,11 @@ pub(crate) fn of_status(
     }
 }
 
+/// Does it fail for want of the right, rather than for what was asked?
+pub(crate) fn is_forbidden(problem: &Problem) -> bool {
+    matches!(problem.status, 401 | 403)
+}
+
 /// What a status means to us: kind, title, fault, whether to try again, what to do.
 fn meaning(status: StatusCode, wait: Option<Duration>) -> (&'static str, &'static str, Blame, Retry, &'static str) {
     use Blame::{Caller, Peer};

@@ -124,6 +124,10 @@ pub(crate) async fn make_folder(wire: &Wire, url: &Url, parents: bool, meter: &M
                     missing.pop();
                 }
                 Ok(_) => return Err(fault::exists(folder)),
+                // Something is there, and we may not look what.
+                Err(problem) if reply.status() == 405 && fault::is_forbidden(&problem) => {
+                    missing.pop();
+                }
                 Err(_) => return Err(wire.refusal("Making the folder", reply).await),
             },
             405 => return Err(fault::exists(folder)),

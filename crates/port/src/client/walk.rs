@@ -66,7 +66,7 @@ async fn goes_into(course: &Arc<Course>, sources: &[Address], target: &Address) 
         return Ok(Into { file: false, folder: false });
     }
     let folder = sources.len() > 1 || target.looks_like_folder();
-    let file = folder || matches!(course.session.find(target).await?, Some(entry) if entry.is_folder());
+    let file = folder || matches!(course.session.look(target).await?, Some(entry) if entry.is_folder());
     Ok(Into { file, folder })
 }
 

@@ -85,6 +85,23 @@ async fn passing_failures_are_tried_again_and_refusals_are_not() {
     assert_eq!(server.count("PUT"), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_look_may_still_put() {
+    for status in [401, 403] {
+        let looks = |method: &str| matches!(method, "PROPFIND" | "HEAD" | "GET");
+        let server = Server::misbehaving(move |seen, _| looks(&seen.method).then_some(Fault::Status(status))).await;
+        std::fs::create_dir(server.store().join("box")).unwrap();
+        let (path, content) = file(&server, 1_000);
+        let name = path.file_name().unwrap();
+        for target in ["/box/", "/box/named"] {
+            let summary = copy(&session(), &local(&path), &server.address(target), &settings(&server.scratch())).await;
+            assert_eq!((summary.files, summary.unproven), (1, 0), "{target}: {summary:?}");
+        }
+        assert!(std::fs::read(server.store().join("box").join(name)).unwrap() == content);
+        assert!(std::fs::read(server.store().join("box/named")).unwrap() == content);
+    }
+}
+
 /// Carries connections to a server, and cuts each of the first `cuts` when so much has gone through.
 async fn relay(to: u16, cuts: usize, after: usize) -> (u16, Arc<AtomicUsize>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
