@@ -3,6 +3,7 @@
 //! Never here: HTTP framing (`net`), what files do (`port`), or a decision about rights (`policy`).
 
 mod api_v1;
+mod asker;
 pub mod audit;
 mod auth;
 mod delegation;
@@ -23,6 +24,7 @@ mod router;
 pub mod rules;
 mod running;
 mod sampler;
+mod secret;
 pub mod settings;
 pub mod shares;
 #[cfg(test)]

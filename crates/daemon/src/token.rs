@@ -1,15 +1,12 @@
-//! Access tokens: `ptl_<id>_<secret>`. The id is public and finds the record; of the secret only the SHA-256 is kept. It is
-//! 256 random bits, so that no slow hash is needed to protect it.
+//! Access tokens: `ptl_<id>_<secret>`. The id is public and finds the record; of the secret only the SHA-256 is kept.
 
 mod narrow;
 
 use crate::problems::bad_value;
+use crate::secret::{TEXT_BYTES, hash, random_text};
 use archive::TokenRecord;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::SecureRandom as _;
 use std::time::Duration;
-use terms::{Blame, LogicalPath, Problem, Retry, Timestamp, TokenId, VerbSet};
+use terms::{LogicalPath, Problem, Timestamp, TokenId, VerbSet};
 use zeroize::Zeroizing;
 
 pub(crate) use narrow::{LINEAGE_MAX, Narrowing, narrow};
@@ -17,8 +14,6 @@ pub(crate) use narrow::{LINEAGE_MAX, Narrowing, narrow};
 /// How every token begins, so that scanners for leaked secrets can know it.
 pub const TOKEN_PREFIX: &str = "ptl_";
 
-/// Length of the secret before its base64url form.
-const SECRET_BYTES: usize = 32;
 /// Hexadecimal digits of the id.
 const ID_DIGITS: usize = 32;
 
@@ -75,15 +70,12 @@ pub fn token_answer(record: &TokenRecord) -> api::TokenAnswer {
 
 /// Makes a token: the record to keep, and the text to hand over once.
 pub fn mint(request: TokenRequest, now: Timestamp) -> Result<(TokenRecord, Zeroizing<String>), Problem> {
-    let mut secret = Zeroizing::new([0_u8; SECRET_BYTES]);
-    ring::rand::SystemRandom::new().fill(&mut *secret).map_err(|_| no_randomness())?;
-    let id = TokenId(uuid::Uuid::now_v7());
-    let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(*secret));
-    let text = Zeroizing::new(format!("{TOKEN_PREFIX}{id}_{}", *encoded));
+    let (id, secret) = (TokenId(uuid::Uuid::now_v7()), random_text()?);
+    let text = Zeroizing::new(format!("{TOKEN_PREFIX}{id}_{}", *secret));
     let record = TokenRecord {
         id,
         name: request.name,
-        secret_sha256: hash(encoded.as_bytes()),
+        secret_sha256: hash(&secret),
         verbs: request.verbs,
         path: request.path,
         created: now,
@@ -95,42 +87,11 @@ pub fn mint(request: TokenRequest, now: Timestamp) -> Result<(TokenRecord, Zeroi
     Ok((record, text))
 }
 
-/// 256 random bits as text that fits into addresses and cookies.
-pub(crate) fn random_text() -> Result<Zeroizing<String>, Problem> {
-    let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
-    ring::rand::SystemRandom::new().fill(&mut *bytes).map_err(|_| no_randomness())?;
-    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
-}
-
 /// Id and hash of the secret of a token's text; `None` when it has not the form of a token.
 pub(crate) fn take_apart(text: &str) -> Option<(TokenId, [u8; 32])> {
     let rest = text.strip_prefix(TOKEN_PREFIX)?;
     let (id, secret) = (rest.get(..ID_DIGITS)?, rest.get(ID_DIGITS..)?.strip_prefix('_')?);
-    let form = secret.len() == URL_SAFE_NO_PAD.encode([0; SECRET_BYTES]).len();
+    let form = secret.len() == TEXT_BYTES;
     let letters = secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    (form && letters).then(|| Some((id.parse().ok()?, hash(secret.as_bytes()))))?
-}
-
-/// Compares without telling by its duration where the difference lies.
-pub(crate) fn same(left: &[u8; 32], right: &[u8; 32]) -> bool {
-    use subtle::ConstantTimeEq as _;
-    left.ct_eq(right).into()
-}
-
-fn hash(secret: &[u8]) -> [u8; 32] {
-    let mut value = [0; 32];
-    value.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, secret).as_ref());
-    value
-}
-
-fn no_randomness() -> Problem {
-    Problem {
-        status: 500,
-        kind: "no-randomness",
-        title: "no token was made",
-        detail: "The kernel gave no random bytes for its secret.".to_owned(),
-        blame: Blame::Us,
-        retry: Retry::Soon,
-        next: "Try again.".to_owned(),
-    }
+    (form && letters).then(|| Some((id.parse().ok()?, hash(secret))))?
 }

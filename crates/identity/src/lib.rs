@@ -6,4 +6,13 @@
 
 pub mod jwt;
 pub mod macaroon;
+mod shown;
 pub mod x509;
+
+/// May whoever is trusted with these groups, each with all below it, speak for this one?
+pub fn speaks_for(groups: &[String], group: &str) -> bool {
+    groups.iter().any(|known| {
+        let rest = group.strip_prefix(known.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}

@@ -7,6 +7,7 @@ mod attributes;
 mod digest;
 mod id;
 mod instant;
+mod network;
 mod path;
 mod principal;
 mod problem;
@@ -17,6 +18,7 @@ pub use attributes::{Attributes, EMBARGO_UNTIL, IMPORTED, InvalidAttributes, MAX
 pub use digest::{Algorithm, Digest, DigestSet, InvalidDigest};
 pub use id::{ShareId, StagedId, TokenId, UploadId};
 pub use instant::{InvalidInstant, Timestamp};
+pub use network::{InvalidNetwork, Network};
 pub use path::{InvalidPath, LogicalPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use principal::{Bound, Credential, CredentialForm, Grant, Identity, Kind, Principal};
 pub use problem::{Blame, Problem, Retry};

@@ -158,3 +158,27 @@ fn instants_among_attributes_are_kept_so_that_none_comes_early() {
     assert_eq!(full.set(IMPORTED, "2027-01-01"), Ok(()));
     assert_eq!(full.to_string().parse(), Ok(full));
 }
+
+#[test]
+fn networks_hold_what_begins_with_their_bits() {
+    let holds = |network: &str, address: &str| {
+        let network: Network = network.parse().expect(network);
+        network.contains(address.parse().expect(address))
+    };
+    for (network, address) in [
+        ("192.0.2.0/24", "192.0.2.255"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.0/24", "::ffff:192.0.2.9"),
+        ("::ffff:192.0.2.0/120", "192.0.2.9"),
+        ("0.0.0.0/0", "203.0.113.1"),
+        ("2001:db8::/32", "2001:db8:ffff::1"),
+    ] {
+        assert!(holds(network, address), "{network} {address}");
+    }
+    for (network, address) in [("192.0.2.0/24", "192.0.3.0"), ("2001:db8::/32", "2001:db9::"), ("::/0", "192.0.2.1")] {
+        assert!(!holds(network, address), "{network} {address}");
+    }
+    for text in ["", "192.0.2.0/33", "192.0.2", "::/129", "192.0.2.0/-1", "192.0.2.0/", "host"] {
+        assert!(text.parse::<Network>().is_err(), "{text}");
+    }
+}

@@ -3,7 +3,7 @@
 use super::files::connection::Connection;
 use super::{EXIT_IN_THE_WAY, SettingsArguments, print, say, tell};
 use api::{AuditAnswer, AuditDecision, AuditRecord};
-use daemon::audit::{CSV_HEADER, Filter, Network, Tail, Verified, directory, to_csv, to_text, verify};
+use daemon::audit::{CSV_HEADER, Filter, Tail, Verified, directory, to_csv, to_text, verify};
 use port::client::{Address, Session};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -176,7 +176,7 @@ async fn act(arguments: Arguments) -> Result<ExitCode, (Problem, u8)> {
 
 impl Wanted {
     fn filter(&self) -> Result<Filter, Problem> {
-        let network = self.from.as_deref().map(str::parse::<Network>).transpose();
+        let network = self.from.as_deref().map(str::parse::<terms::Network>).transpose();
         let from = network.map_err(|error| super::misused(error.to_string()))?;
         Ok(Filter {
             since: self.since.as_ref().map(|moment| moment.0),

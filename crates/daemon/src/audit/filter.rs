@@ -2,9 +2,7 @@
 
 use super::chain::parse;
 use api::{AuditDecision, AuditRecord};
-use std::net::IpAddr;
-use std::str::FromStr;
-use terms::{LogicalPath, Timestamp};
+use terms::{LogicalPath, Network, Timestamp};
 
 /// Which lines are wanted: those that fit all that is set.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -56,53 +54,5 @@ impl Filter {
             && self.from.is_none_or(|network| {
                 record.from.as_deref().and_then(|from| from.parse().ok()).is_some_and(|from| network.contains(from))
             })
-    }
-}
-
-/// An address, or all that begin with the same bits: `192.0.2.0/24`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Network {
-    bits: u128,
-    mask: u128,
-}
-
-impl Network {
-    /// Is this address in it?
-    pub fn contains(&self, address: IpAddr) -> bool {
-        bits(address) & self.mask == self.bits
-    }
-}
-
-/// IPv4 addresses lie where IPv6 maps them (RFC 4291 §2.5.5.2).
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
-    }
-}
-
-/// A text that is no network.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct InvalidNetwork(String);
-
-impl std::fmt::Display for InvalidNetwork {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "'{}' is no address and no network, as 192.0.2.1 or 192.0.2.0/24 or 2001:db8::/32", self.0)
-    }
-}
-
-impl std::error::Error for InvalidNetwork {}
-
-impl FromStr for Network {
-    type Err = InvalidNetwork;
-    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
-        let invalid = || InvalidNetwork(text.to_owned());
-        let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
-        let address: IpAddr = address.parse().map_err(|_| invalid())?;
-        let most: u32 = if address.is_ipv4() { 32 } else { 128 };
-        let length = length.map_or(Ok(most), |length| length.parse::<u32>().map_err(|_| invalid()))?;
-        let free = most.checked_sub(length).ok_or_else(invalid)?;
-        let mask = u128::MAX.checked_shl(free).unwrap_or(0);
-        Ok(Self { bits: bits(address) & mask, mask })
     }
 }

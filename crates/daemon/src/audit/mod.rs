@@ -24,7 +24,7 @@ mod text;
 mod verify;
 mod writer;
 
-pub use filter::{Filter, Network};
+pub use filter::Filter;
 pub use read::{Page, Tail};
 pub use text::{CSV_HEADER, to_csv, to_text};
 pub use verify::{Fault, Verified, verify};

@@ -251,7 +251,7 @@ async fn filters_find_what_they_should() {
     assert_eq!(found(Filter { since: Some(now.after(Duration::from_secs(60))), ..all() }), [] as [u64; 0]);
     assert_eq!(found(Filter { until: Some(now.after(Duration::from_secs(60))), ..all() }), [1, 2, 3, 4]);
     for wrong in ["", "192.0.2.0/33", "192.0.2", "x/8", "::/129"] {
-        assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        assert!(wrong.parse::<terms::Network>().is_err(), "{wrong}");
     }
 }
 

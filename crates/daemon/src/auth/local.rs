@@ -1,21 +1,14 @@
 //! Local tokens: `ptl_<id>_<secret>`, made by `portolan token create` or by the interface.
 
-use super::guard::{Guard, make_room};
+use super::guard::Guard;
+use super::recent::Recent;
 use super::{Presented, malformed};
 use crate::problems::{archive_problem, unauthenticated};
+use crate::secret::same;
 use crate::token;
 use archive::{Archive, TokenRecord};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use terms::{Bound, Credential, CredentialForm, Grant, Identity, Kind, Problem, Timestamp, TokenId};
-
-/// A revoked token is refused everywhere at the latest after this long: how old a cached record may be. Long enough that
-/// a busy client costs the database one query in a thousand requests, short enough for an operator in a hurry.
-pub const REVOCATION_DELAY: Duration = Duration::from_secs(5);
-
-/// Records kept in memory, of about 300 bytes each.
-const CACHED_TOKENS: usize = 1024;
 
 /// Narrowed tokens may be narrowed again, so often at most.
 const MAX_ANCESTORS: usize = token::LINEAGE_MAX;
@@ -23,12 +16,12 @@ const MAX_ANCESTORS: usize = token::LINEAGE_MAX;
 /// Knows local tokens.
 pub(crate) struct LocalTokens {
     archive: Archive,
-    cache: Mutex<HashMap<TokenId, (TokenRecord, Instant)>>,
+    recent: Recent<TokenId, TokenRecord>,
 }
 
 impl LocalTokens {
     pub(crate) fn new(archive: Archive) -> Self {
-        Self { archive, cache: Mutex::default() }
+        Self { archive, recent: Recent::default() }
     }
 
     /// Whose token this is.
@@ -37,7 +30,7 @@ impl LocalTokens {
             token::take_apart(text).ok_or_else(|| malformed("the token has not the form ptl_<id>_<secret>"))?;
         // Only look-ups are limited: whoever shares an address with a guesser goes on with a token in use.
         let record = self.record(id, at.now, || guard.check(at.from, at.now)).await?;
-        let record = record.filter(|record| token::same(&record.secret_sha256, &secret)).ok_or_else(unknown)?;
+        let record = record.filter(|record| same(&record.secret_sha256, &secret)).ok_or_else(unknown)?;
         Ok(identity(&self.lineage(record, at).await?))
     }
 
@@ -61,7 +54,7 @@ impl LocalTokens {
 
     /// Forgets a record at once, when this very process has revoked it.
     pub(crate) fn forget(&self, id: TokenId) {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.recent.forget(id);
     }
 
     async fn record(
@@ -70,23 +63,12 @@ impl LocalTokens {
         now: Instant,
         before_look_up: impl FnOnce() -> Result<(), Problem>,
     ) -> Result<Option<TokenRecord>, Problem> {
-        let cached = {
-            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            let fresh = cache.get(&id).filter(|(_, at)| now.duration_since(*at) < REVOCATION_DELAY);
-            fresh.map(|(record, _)| record.clone())
-        };
-        if cached.is_some() {
-            return Ok(cached);
+        if let Some(record) = self.recent.find(id, now) {
+            return Ok(Some(record));
         }
         before_look_up()?;
         let record = self.archive.token(id).await.map_err(|error| archive_problem("look up the token", &error))?;
-        Ok(record.inspect(|record| self.keep(record, now)))
-    }
-
-    fn keep(&self, record: &TokenRecord, now: Instant) {
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        make_room(&mut cache, CACHED_TOKENS, |(_, at)| *at, now, REVOCATION_DELAY);
-        cache.insert(record.id, (record.clone(), now));
+        Ok(record.inspect(|record| self.recent.keep(id, record.clone(), now)))
     }
 }
 

@@ -8,13 +8,13 @@ use super::Presented;
 use super::local::LocalTokens;
 use crate::problems::{archive_problem, unauthenticated};
 use crate::reload::Reloaded;
+use crate::secret::random;
 use crate::settings::{self, Settings};
 use archive::{Archive, SecretRecord};
 use identity::macaroon::{Format, Fresh, Macaroon, Presented as Where, Refusal, RootKey};
-use ring::rand::SecureRandom as _;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use terms::{Blame, CredentialForm, Identity, Problem, Retry, Timestamp};
+use terms::{CredentialForm, Identity, Problem, Timestamp};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -113,7 +113,7 @@ impl Macaroons {
         wall: Timestamp,
     ) -> Result<Minted, NotMinted> {
         let key = self.signing_key(wall).await.map_err(NotMinted::Failed)?;
-        let fresh = Fresh { id: Uuid::now_v7().into_bytes(), nonce: random().map_err(NotMinted::Failed)? };
+        let fresh = Fresh { id: Uuid::now_v7().into_bytes(), nonce: *random().map_err(NotMinted::Failed)? };
         let make = || {
             let bare = key.mint(location, fresh, minter, wall)?;
             let macaroon = caveats.iter().try_fold(bare, |macaroon, caveat| macaroon.add_caveat(caveat))?;
@@ -159,7 +159,7 @@ impl Macaroons {
     /// Makes a new key, retires those before it, and forgets those that no macaroon can need any more.
     async fn change_keys(&self, wall: Timestamp) -> Result<RootKey, Problem> {
         let failed = |error| archive_problem("change the key of macaroons", &error);
-        let secret = Zeroizing::new(random::<32>()?);
+        let secret = random::<32>()?;
         let record = SecretRecord {
             id: Uuid::now_v7(),
             purpose: MACAROON_KEYS.to_owned(),
@@ -206,20 +206,6 @@ fn key_of(record: &SecretRecord) -> Option<Key> {
     secret.copy_from_slice(&record.secret);
     let root = RootKey::new(record.id.as_simple().to_string(), secret);
     Some(Key { root, id: record.id, created: record.created, retired: record.retired })
-}
-
-fn random<const N: usize>() -> Result<[u8; N], Problem> {
-    let mut bytes = [0; N];
-    let filled = ring::rand::SystemRandom::new().fill(&mut bytes);
-    filled.map(|()| bytes).map_err(|_| Problem {
-        status: 500,
-        kind: "no-randomness",
-        title: "no macaroon was made",
-        detail: "The kernel gave no random bytes for it.".to_owned(),
-        blame: Blame::Us,
-        retry: Retry::Soon,
-        next: "Try again.".to_owned(),
-    })
 }
 
 fn unknown_key() -> Problem {

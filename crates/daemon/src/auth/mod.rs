@@ -10,12 +10,14 @@ mod guard;
 mod issuers;
 mod local;
 mod macaroons;
+mod recent;
 pub(crate) mod sessions;
 
 pub(crate) use certificates::examine as examine_certificates;
 pub(crate) use guard::{Guard, make_room, source};
-pub use local::REVOCATION_DELAY;
 pub(crate) use local::{identity as token_identity, still_valid as token_still_valid};
+pub use recent::REVOCATION_DELAY;
+pub(crate) use recent::Recent;
 
 use crate::problems::unauthenticated;
 use crate::reload::Reloaded;

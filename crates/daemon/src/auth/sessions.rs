@@ -6,8 +6,8 @@
 
 use super::Presented;
 use super::guard::make_room;
+use crate::secret::{hash, random_text};
 use crate::settings::Settings;
-use crate::token::random_text;
 use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, Method, Uri};
 use std::collections::HashMap;
@@ -105,12 +105,6 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
-}
-
-pub(crate) fn hash(text: &str) -> [u8; 32] {
-    let mut value = [0; 32];
-    value.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref());
-    value
 }
 
 /// Did a page of this very host cause the request? Browsers say so themselves, and scripts cannot change it

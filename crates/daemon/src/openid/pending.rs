@@ -1,7 +1,6 @@
 //! Sign-ins under way: the browser is at the provider.
 
-use crate::auth::sessions::hash;
-use crate::token::random_text;
+use crate::secret::{hash, random_text, same};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashMap;
@@ -67,7 +66,7 @@ impl Pending {
         let mut all = self.began.lock().unwrap_or_else(PoisonError::into_inner);
         // Of another browser it stays: whoever learns a state must not be able to end somebody's sign-in.
         let key = hash(state);
-        let own = all.get(&key).is_some_and(|began| hash(&began.browser) == hash(browser));
+        let own = all.get(&key).is_some_and(|began| same(&hash(&began.browser), &hash(browser)));
         let began = if own { all.remove(&key) } else { None };
         began.filter(|began| now.duration_since(began.at) < PATIENCE)
     }

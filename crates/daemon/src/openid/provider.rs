@@ -2,15 +2,17 @@
 
 use super::pending::Began;
 use super::{problem, refused_by};
+use crate::asker::{Asker, is_https};
+use crate::secret::{hash, same};
 use crate::settings::OpenId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Uri};
-use http_body_util::{BodyExt as _, Limited};
-use identity::jwt::{Claims, KeySet, Refusal, Token};
-use net::client::{Client, ClientBody, ClientSettings, Trust};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use identity::jwt::{CLOCK_SKEW, Claims, KeySet, Refusal, Token};
+use identity::speaks_for;
+use net::client::{ClientBody, Trust};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -23,20 +25,11 @@ const BELIEVED: Duration = Duration::from_hours(1);
 /// An unknown key makes us ask again, but not more often.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// A whole answer must be there by then.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Largest answer: key sets have some KiB.
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
-
-/// Clocks may differ so much.
-const SKEW: Duration = Duration::from_secs(60);
-
 /// One provider.
 pub(super) struct Provider {
     settings: OpenId,
     secret: Option<Zeroizing<String>>,
-    client: Client,
+    asker: Asker,
     known: Mutex<Option<Arc<Known>>>,
 }
 
@@ -58,9 +51,8 @@ impl Provider {
         };
         let secret = settings.client_secret_file.as_ref().map(read).transpose()?;
         let trust = Trust { files: settings.ca_file.clone().into_iter().collect(), ..Trust::default() };
-        let client = Client::new(ClientSettings { trust, answer_timeout: PATIENCE, ..ClientSettings::default() });
-        let client = client.map_err(|error| unusable(&crate::problems::chain(&error)))?;
-        Ok(Self { settings, secret, client, known: Mutex::default() })
+        let asker = Asker::open(trust).map_err(|why| unusable(&why))?;
+        Ok(Self { settings, secret, asker, known: Mutex::default() })
     }
 
     pub(super) fn settings(&self) -> &OpenId {
@@ -122,7 +114,7 @@ impl Provider {
             issuer: Some(self.settings.issuer.clone()),
             groups: groups
                 .into_iter()
-                .filter(|name| is_name(name) && self.speaks_for(name))
+                .filter(|name| is_name(name) && speaks_for(&self.settings.groups, name))
                 .map(str::to_owned)
                 .collect(),
             credential: Credential {
@@ -133,13 +125,6 @@ impl Provider {
             },
             ..Identity::new(Kind::User, name)
         })
-    }
-
-    fn speaks_for(&self, group: &str) -> bool {
-        self.settings
-            .groups
-            .iter()
-            .any(|own| group.strip_prefix(own.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     }
 
     /// RFC 6749 §4.1.3 with RFC 7636 §4.5.
@@ -171,10 +156,10 @@ impl Provider {
         }
         let request = request.body(ClientBody::full(Bytes::from(body.as_bytes().to_vec())));
         let request = request.map_err(|error| unusable(&error.to_string()))?;
-        let (status, answer) = self.send(request).await?;
+        let (status, answer) = self.asker.send(request).await.map_err(|why| unreachable(&why))?;
         let answer = json(&answer)?;
         let text = |name: &str| answer.get(name).and_then(serde_json::Value::as_str);
-        if status != 200 {
+        if status != StatusCode::OK {
             let why = super::printable(text("error").unwrap_or("no reason given"));
             return Err(refused_by(&format!("the provider did not take the code ({status}: {why})")));
         }
@@ -204,7 +189,7 @@ impl Provider {
         }
         let endpoint = |name: &str| {
             text(name)
-                .filter(|url| url.starts_with("https://"))
+                .filter(|url| is_https(url))
                 .map(str::to_owned)
                 .ok_or_else(|| unusable(&format!("{address} names no https:// address as {name}")))
         };
@@ -224,24 +209,7 @@ impl Provider {
     }
 
     async fn read(&self, address: &str) -> Result<Bytes, Problem> {
-        let request = Request::get(address).header(ACCEPT, "application/json").body(ClientBody::empty());
-        let (status, body) = self.send(request.map_err(|error| unusable(&error.to_string()))?).await?;
-        if status == 200 { Ok(body) } else { Err(unreachable(&format!("{address} answered {status}"))) }
-    }
-
-    async fn send(&self, request: Request<ClientBody>) -> Result<(u16, Bytes), Problem> {
-        let address = request.uri().to_string();
-        let exchange = async {
-            let answer = self.client.send(request).await.map_err(|error| crate::problems::chain(&error))?;
-            let status = answer.status().as_u16();
-            let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
-            Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
-        };
-        let failed = |why: String| unreachable(&format!("{address}: {why}"));
-        tokio::time::timeout(PATIENCE, exchange)
-            .await
-            .map_err(|_| failed("it did not answer in time".to_owned()))?
-            .map_err(failed)
+        self.asker.get(address).await.map_err(|miss| unreachable(&miss.into_why()))
     }
 
     fn redirect_uri(&self) -> String {
@@ -264,15 +232,15 @@ fn check(claims: &Claims, settings: &OpenId, nonce: &str, now: Timestamp) -> Res
         return Err("was issued to another party".to_owned());
     }
     let expires = claims.time("exp").map_err(told)?.ok_or("has no exp")?;
-    if expires.after(SKEW) <= now {
+    if expires.after(CLOCK_SKEW) <= now {
         return Err(format!("expired at {expires}"));
     }
     let issued = claims.time("iat").map_err(told)?.ok_or("has no iat")?;
-    if issued > now.after(SKEW) {
+    if issued > now.after(CLOCK_SKEW) {
         return Err(format!("is of {issued}, which is to come: compare the clocks"));
     }
     let given = claims.text("nonce").map_err(told)?.unwrap_or_default();
-    if crate::auth::sessions::hash(given) != crate::auth::sessions::hash(nonce) {
+    if !same(&hash(given), &hash(nonce)) {
         return Err("is not for this sign-in".to_owned());
     }
     Ok(())

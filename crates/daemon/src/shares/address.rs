@@ -1,7 +1,7 @@
 //! The address of a share: `/s/<id>_<secret>/…`. The id is public and finds the record; of the secret only the SHA-256 is
 //! kept. It is 256 random bits, so that no slow hash is needed to protect it.
 
-use crate::token::{random_text, same};
+use crate::secret::{hash, random_text, same};
 use archive::ShareRecord;
 use std::borrow::Cow;
 use terms::{Problem, ShareId};
@@ -40,7 +40,7 @@ impl<'a> Address<'a> {
         let uploads = behind.strip_prefix(UPLOADS);
         let rest = uploads.unwrap_or(behind);
         let ends = rest.is_empty() || rest.starts_with('/');
-        ends.then(|| Self { id, secret_sha256: hash(secret.as_bytes()), prefix, of_upload: uploads.is_some(), rest })
+        ends.then(|| Self { id, secret_sha256: hash(secret), prefix, of_upload: uploads.is_some(), rest })
     }
 
     /// Is its secret that of this share? Takes the same time wherever they differ.
@@ -61,7 +61,7 @@ pub(super) fn mint() -> Result<(ShareId, [u8; 32], Zeroizing<String>), Problem> 
     let id = ShareId(uuid::Uuid::now_v7());
     let secret = random_text()?;
     let prefix = Zeroizing::new(format!("{SHARES_PREFIX}/{id}_{}", *secret));
-    Ok((id, hash(secret.as_bytes()), prefix))
+    Ok((id, hash(&secret), prefix))
 }
 
 /// The address of one of its resumable uploads.
@@ -82,10 +82,4 @@ fn redacted_segment(segment: &str) -> Cow<'_, str> {
     let (id, secret) = segment.split_at_checked(ID_DIGITS).unwrap_or((segment, ""));
     let is_id = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id && secret.starts_with('_') { Cow::Owned(format!("{id}_…")) } else { Cow::Borrowed(segment) }
-}
-
-fn hash(secret: &[u8]) -> [u8; 32] {
-    let mut value = [0; 32];
-    value.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, secret).as_ref());
-    value
 }

@@ -7,10 +7,11 @@ use crate::running::Port;
 use crate::settings::Settings;
 use archive::{Archive, ShareRecord};
 use http::{HeaderMap, Uri};
-use identity::macaroon::Network;
 use port::door::Namespaces;
 use std::time::{Duration, SystemTime};
-use terms::{Blame, Credential, CredentialForm, LogicalPath, Principal, Problem, Retry, Timestamp, Verb, VerbSet};
+use terms::{
+    Blame, Credential, CredentialForm, LogicalPath, Network, Principal, Problem, Retry, Timestamp, Verb, VerbSet,
+};
 use zeroize::Zeroizing;
 
 /// Longest note, in letters: a line of a table.

@@ -17,29 +17,25 @@ pub(crate) use address::{SHARES_PREFIX, redacted};
 pub use making::{MAX_NETWORKS, MAX_NOTE_LETTERS, Made, ShareRequest, base_here, make_here, share_answer};
 pub(crate) use making::{base, make_for};
 
-use crate::auth::{Guard, REVOCATION_DELAY, make_room};
+use crate::auth::{Guard, Recent};
 use crate::problems::archive_problem;
 use address::Address;
 use archive::{Archive, ShareRecord};
-use identity::macaroon::Network;
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
-use terms::{Blame, Bound, Credential, CredentialForm, Grant, Identity, Kind, Problem, Retry, ShareId, Timestamp};
+use terms::{
+    Blame, Bound, Credential, CredentialForm, Grant, Identity, Kind, Network, Problem, Retry, ShareId, Timestamp,
+};
 use till::Till;
 
 #[cfg(test)]
 mod tests;
 
-/// Records kept in memory, of about 500 bytes each. Each is good for [`REVOCATION_DELAY`]; what is revoked by this
-/// process is forgotten at once.
-const CACHED_SHARES: usize = 1024;
-
 /// Knows shares, and keeps their budgets.
 pub(crate) struct Shares {
     archive: Archive,
-    cache: Mutex<HashMap<ShareId, (ShareRecord, Instant)>>,
+    recent: Recent<ShareId, ShareRecord>,
     till: Arc<Till>,
 }
 
@@ -53,7 +49,7 @@ struct Visitor {
 
 impl Shares {
     pub(crate) fn open(archive: Archive) -> Self {
-        Self { till: Till::open(archive.clone()), archive, cache: Mutex::default() }
+        Self { till: Till::open(archive.clone()), archive, recent: Recent::default() }
     }
 
     /// Writes down what is to be given back: before the archive is closed, and before anybody is told the counts.
@@ -63,7 +59,7 @@ impl Shares {
 
     /// Forgets a record at once, when this very process has revoked it.
     pub(crate) fn forget(&self, id: ShareId) {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.recent.forget(id);
     }
 
     /// The share of this address, if it is good for this visitor.
@@ -87,22 +83,13 @@ impl Shares {
 
     async fn record(&self, id: ShareId, guard: &Guard, visitor: Visitor) -> Result<Option<ShareRecord>, Problem> {
         let now = visitor.now;
-        let cached = {
-            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            let fresh = cache.get(&id).filter(|(_, at)| now.duration_since(*at) < REVOCATION_DELAY);
-            fresh.map(|(record, _)| record.clone())
-        };
-        if cached.is_some() {
-            return Ok(cached);
+        if let Some(record) = self.recent.find(id, now) {
+            return Ok(Some(record));
         }
         // Only look-ups are limited: whoever shares an address with a guesser goes on with a share in use.
         guard.check(visitor.from, now)?;
         let record = self.archive.share(id).await.map_err(|error| archive_problem("look up the share", &error))?;
-        Ok(record.inspect(|record| {
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            make_room(&mut cache, CACHED_SHARES, |(_, at)| *at, now, REVOCATION_DELAY);
-            cache.insert(record.id, (record.clone(), now));
-        }))
+        Ok(record.inspect(|record| self.recent.keep(id, record.clone(), now)))
     }
 }
 

@@ -1,10 +1,11 @@
 //! From verified claims to an identity.
 
-use super::refusal::{Refusal, shown};
+use super::refusal::Refusal;
 use super::rules::{IssuerRules, NameRule, Profile, Strategy};
 use super::scope::Scopes;
 use super::spec::{ANY_SCITOKENS, ANY_WLCG, CLOCK_SKEW, MAX_SUBJECT_BYTES, WLCG_VERSION};
 use super::wire::Claims;
+use crate::shown::shown;
 use std::collections::BTreeSet;
 use terms::{Bound, Credential, CredentialForm, Identity, Kind, Timestamp};
 
@@ -144,7 +145,7 @@ fn groups(claims: &Claims, rules: &IssuerRules) -> Result<BTreeSet<String>, Refu
     let rooted =
         named.into_iter().map(|group| if group.starts_with('/') { group.to_owned() } else { format!("/{group}") });
     let fits = |group: &String| !group.contains(|letter: char| letter.is_control() || letter.is_whitespace());
-    Ok(rooted.filter(|group| fits(group) && rules.speaks_for(group)).collect())
+    Ok(rooted.filter(|group| fits(group) && crate::speaks_for(&rules.groups, group)).collect())
 }
 
 /// `sub@issuer`, or the local user. The last `@` parts the two, and no URL of an issuer has one, so that no subject can

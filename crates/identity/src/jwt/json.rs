@@ -11,7 +11,7 @@ pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice::<Strict>(bytes) {
         Ok(Strict(Value::Object(object))) => Ok(object),
         Ok(_) => Err("it is no JSON object".to_owned()),
-        Err(error) => Err(super::refusal::shown(&error.to_string())),
+        Err(error) => Err(crate::shown::shown(&error.to_string())),
     }
 }
 

@@ -4,8 +4,9 @@
 //! and its leniency in headers would have to be taken back beside.
 
 use super::json;
-use super::refusal::{Refusal, shown};
+use super::refusal::Refusal;
 use super::spec::MAX_KEYS;
+use crate::shown::shown;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};

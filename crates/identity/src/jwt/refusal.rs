@@ -1,5 +1,7 @@
 //! Why a token is not accepted.
 
+use crate::shown::shown;
+
 /// Why a token is not accepted: one sentence each, without a full stop, that may be told to the caller.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
@@ -82,15 +84,4 @@ impl Refusal {
     pub const fn is_matter_of_time(&self) -> bool {
         matches!(self, Self::Expired(_) | Self::NotYet(_))
     }
-}
-
-/// Words of a stranger in a message: short, and without what could move a cursor or begin a line.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let clean = text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter });
-    let mut short: String = clean.take(LONGEST).collect();
-    if text.chars().count() > LONGEST {
-        short.push('…');
-    }
-    short
 }

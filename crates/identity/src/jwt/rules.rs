@@ -124,12 +124,4 @@ impl IssuerRules {
             names: Vec::new(),
         }
     }
-
-    /// May it speak for this group?
-    pub(super) fn speaks_for(&self, group: &str) -> bool {
-        self.groups.iter().any(|known| {
-            let rest = group.strip_prefix(known.trim_end_matches('/'));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    }
 }

@@ -1,8 +1,9 @@
 //! From the scopes of a token to grants (WLCG profile, section 2.2.1; SciTokens).
 
-use super::refusal::{Refusal, shown};
+use super::refusal::Refusal;
 use super::rules::{IssuerRules, Profile};
 use super::spec::{MAX_GRANTS, SCITOKENS_SCOPES, SCOPES, verbs};
+use crate::shown::shown;
 use terms::{Grant, LogicalPath, Verb, VerbSet};
 
 /// What the scopes say.

@@ -2,8 +2,9 @@
 
 use super::json;
 use super::keys::{Algorithm, KeySet};
-use super::refusal::{Refusal, shown};
+use super::refusal::Refusal;
 use super::spec::{MAX_LIST, MAX_TOKEN_BYTES};
+use crate::shown::shown;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};

@@ -1,5 +1,6 @@
 //! What dCache and XRootD call activities, and the scopes of WLCG tokens, in our verbs.
 
+use crate::shown::shown;
 use std::collections::BTreeSet;
 use terms::{Grant, LogicalPath, Verb, VerbSet};
 
@@ -87,7 +88,7 @@ pub(super) fn activities(value: &str) -> Result<Grant, String> {
     let words = value.split(',').map(str::trim);
     let known = words.map(|word| {
         let known = Activity::named(word).filter(|activity| activity.is_dcache());
-        known.ok_or_else(|| format!("'{}' is no activity", super::refusal::shown(word)))
+        known.ok_or_else(|| format!("'{}' is no activity", shown(word)))
     });
     Ok(grant(&known.collect::<Result<_, _>>()?, LogicalPath::root()))
 }
@@ -174,10 +175,6 @@ impl std::fmt::Display for Scopes {
         let words: Vec<_> = self.0.iter().map(Scope::to_string).collect();
         f.write_str(&words.join(" "))
     }
-}
-
-fn shown(text: &str) -> String {
-    super::refusal::shown(text)
 }
 
 /// What `verbs:` holds.

@@ -1,9 +1,9 @@
 //! One caveat, understood.
 
 use super::activity::{self, Scopes};
-use super::network::Network;
-use super::refusal::{Refusal, shown};
-use terms::{Bound, LogicalPath, Timestamp};
+use super::refusal::Refusal;
+use crate::shown::shown;
+use terms::{Bound, LogicalPath, Network, Timestamp};
 
 /// One caveat, understood: what it asks of a request or of the caller.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,7 +84,7 @@ fn before(value: &str) -> Result<Timestamp, String> {
 fn networks(value: &str) -> Result<Vec<Network>, String> {
     let networks = value.split(',').map(str::trim).filter(|text| !text.is_empty()).map(|text| {
         let network = text.parse::<Network>();
-        network.map_err(|()| format!("'{}' is neither an address nor a network", shown(text)))
+        network.map_err(|_| format!("'{}' is neither an address nor a network", shown(text)))
     });
     let networks: Vec<_> = networks.collect::<Result<_, String>>()?;
     if networks.is_empty() { Err("it names no network".to_owned()) } else { Ok(networks) }

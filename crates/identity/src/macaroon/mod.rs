@@ -45,7 +45,6 @@
 mod activity;
 mod caveat;
 mod chain;
-mod network;
 mod packet;
 mod refusal;
 mod seal;
@@ -55,7 +54,6 @@ mod verified;
 pub use activity::{Scope, Scopes};
 pub use caveat::Caveat;
 pub use chain::{Fresh, RootKey};
-pub use network::Network;
 pub use packet::{Format, MAX_CAVEAT_BYTES, MAX_CAVEATS, MAX_TEXT_BYTES, Macaroon};
 pub use refusal::Refusal;
 pub use validity::validity;

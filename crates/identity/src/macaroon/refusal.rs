@@ -1,11 +1,9 @@
 //! Why a macaroon is not accepted, each in one sentence.
 
 use super::packet::{MAX_CAVEAT_BYTES, MAX_CAVEATS, MAX_TEXT_BYTES};
+use crate::shown::shown;
 use core::net::IpAddr;
 use terms::Timestamp;
-
-/// How much of a caveat a sentence repeats.
-const SHOWN_CHARACTERS: usize = 120;
 
 /// Why a macaroon is not accepted. None of these holds a signature or what is sealed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -69,13 +67,4 @@ impl Refusal {
         let from = from.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
         Self::Elsewhere { from, caveat: shown(caveat) }
     }
-}
-
-/// A text that came from outside, fit to stand in a sentence: short, and without control characters.
-pub(super) fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN_CHARACTERS).is_some() {
-        shown.push('…');
-    }
-    shown
 }

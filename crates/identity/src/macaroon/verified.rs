@@ -3,8 +3,9 @@
 use super::activity;
 use super::caveat::{Caveat, Meaning};
 use super::packet::RawCaveat;
-use super::refusal::{Refusal, shown};
+use super::refusal::Refusal;
 use super::seal::Minter;
+use crate::shown::shown;
 use core::net::IpAddr;
 use terms::{Bound, Credential, CredentialForm, Identity, LogicalPath, Timestamp};
 
