@@ -17,7 +17,7 @@ use daemon::settings::{Overrides, Settings};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use terms::Problem;
+use terms::{Blame, Problem, Retry};
 
 /// The settings, the data directory or an address stand in the way: nothing was tried yet.
 pub(crate) const EXIT_IN_THE_WAY: u8 = 3;
@@ -140,4 +140,17 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn print(data: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(data.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The records could not be asked or changed.
+pub(crate) fn archive_failed(error: archive::ArchiveError) -> Problem {
+    Problem {
+        status: 500,
+        kind: "archive-failed",
+        title: "the archive failed",
+        detail: format!("{error}."),
+        blame: Blame::Storage,
+        retry: if error.is_transient() { Retry::Soon } else { Retry::Never },
+        next: "Look at the disk and the rights of the data directory.".to_owned(),
+    }
 }

@@ -2,7 +2,7 @@
 //! port too.
 
 use super::files::connection::Connection;
-use super::{EXIT_IN_THE_WAY, SettingsArguments, print, say, tell};
+use super::{EXIT_IN_THE_WAY, SettingsArguments, archive_failed, print, say, tell};
 use api::{NewShare, NewShareAnswer, ShareAnswer, ShareState, SharesAnswer};
 use daemon::audit::Event;
 use daemon::settings::Settings;
@@ -207,7 +207,9 @@ async fn list(means: &Means, port: Option<&str>, json: bool) -> Result<ExitCode,
             let archive = daemon::open_archive(&means.settings.read()?).await?;
             let records = archive.shares().await;
             archive.close().await;
-            SharesAnswer { shares: records.map_err(failed)?.iter().map(|one| share_answer(one, now())).collect() }
+            SharesAnswer {
+                shares: records.map_err(archive_failed)?.iter().map(|one| share_answer(one, now())).collect(),
+            }
         }
     };
     if json {
@@ -237,7 +239,7 @@ async fn revoke(means: &Means, port: Option<&str>, id: ShareId) -> Result<ExitCo
             let archive = daemon::open_archive(&settings).await?;
             let revoked = archive.revoke_share(id, now()).await;
             archive.close().await;
-            let revoked = revoked.map_err(failed)?;
+            let revoked = revoked.map_err(archive_failed)?;
             if revoked {
                 super::record(&settings, Event::ShareRevoked, &id.to_string(), String::new());
             }
@@ -308,17 +310,5 @@ fn usage(what: String) -> Problem {
         blame: Blame::Caller,
         retry: Retry::Never,
         next: "See `portolan share --help`.".to_owned(),
-    }
-}
-
-fn failed(error: archive::ArchiveError) -> Problem {
-    Problem {
-        status: 500,
-        kind: "archive-failed",
-        title: "the archive failed",
-        detail: format!("{error}."),
-        blame: Blame::Storage,
-        retry: if error.is_transient() { Retry::Soon } else { Retry::Never },
-        next: "Look at the disk and the rights of the data directory.".to_owned(),
     }
 }

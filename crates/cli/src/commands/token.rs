@@ -1,6 +1,6 @@
 //! `portolan token`: works on the archive itself, beside a running port too.
 
-use super::{EXIT_IN_THE_WAY, SettingsArguments, print, say, tell};
+use super::{EXIT_IN_THE_WAY, SettingsArguments, archive_failed, print, say, tell};
 use archive::{Archive, TokenRecord};
 use daemon::audit::Event;
 use daemon::settings::Settings;
@@ -103,7 +103,7 @@ async fn create(settings: &Settings, archive: &Archive, wanted: Create) -> Resul
     let Create { name, account, allow: verbs, path, expires, .. } = wanted;
     let request = TokenRequest { name, verbs, path, lifetime: expires.map(|span| span.0), account }.checked()?;
     let (record, text) = mint(request, SystemTime::now().into())?;
-    archive.record_token(&record).await.map_err(failed)?;
+    archive.record_token(&record).await.map_err(archive_failed)?;
     let told = format!("'{}' for {} below {}", record.name, record.verbs, record.path);
     super::record(settings, Event::TokenMade, &record.id.to_string(), told);
     if wanted.json {
@@ -122,7 +122,7 @@ async fn create(settings: &Settings, archive: &Archive, wanted: Create) -> Resul
 }
 
 async fn list(archive: &Archive, json: bool) -> Result<ExitCode, Problem> {
-    let tokens = archive.tokens().await.map_err(failed)?;
+    let tokens = archive.tokens().await.map_err(archive_failed)?;
     if json {
         let answer = api::TokensAnswer { tokens: tokens.iter().map(token_answer).collect() };
         print(&format!("{}\n", serde_json::json!(answer)));
@@ -151,7 +151,7 @@ async fn list(archive: &Archive, json: bool) -> Result<ExitCode, Problem> {
 }
 
 async fn revoke(settings: &Settings, archive: &Archive, id: TokenId) -> Result<ExitCode, Problem> {
-    if archive.revoke_token(id, SystemTime::now().into()).await.map_err(failed)? {
+    if archive.revoke_token(id, SystemTime::now().into()).await.map_err(archive_failed)? {
         super::record(settings, Event::TokenRevoked, &id.to_string(), String::new());
         say(&format!(
             "Token {id} is revoked; a running port refuses it within {} s.",
@@ -164,9 +164,9 @@ async fn revoke(settings: &Settings, archive: &Archive, id: TokenId) -> Result<E
 }
 
 async fn forget_macaroons(settings: &Settings, archive: &Archive) -> Result<ExitCode, Problem> {
-    let keys = archive.secrets(daemon::MACAROON_KEYS).await.map_err(failed)?;
+    let keys = archive.secrets(daemon::MACAROON_KEYS).await.map_err(archive_failed)?;
     for key in &keys {
-        archive.forget_secret(key.id).await.map_err(failed)?;
+        archive.forget_secret(key.id).await.map_err(archive_failed)?;
     }
     super::record(settings, Event::MacaroonsForgotten, "", format!("{} keys", keys.len()));
     say(&format!(
@@ -187,17 +187,5 @@ fn no_account(account: &str) -> Problem {
         retry: Retry::Never,
         next: "Name the settings file that the port uses with --config, and add an [[account]] of that name to it."
             .to_owned(),
-    }
-}
-
-fn failed(error: archive::ArchiveError) -> Problem {
-    Problem {
-        status: 500,
-        kind: "archive-failed",
-        title: "the archive failed",
-        detail: format!("{error}."),
-        blame: Blame::Storage,
-        retry: if error.is_transient() { Retry::Soon } else { Retry::Never },
-        next: "Look at the disk and the rights of the data directory.".to_owned(),
     }
 }
