@@ -42,9 +42,10 @@ impl Secrets {
     fn needles(&self) -> Vec<String> {
         let mut needles = self.texts.clone();
         needles.extend(self.texts.iter().map(|text| STANDARD.encode(format!("user:{text}"))));
-        let last = |text: &String, mark: char| text.rsplit(mark).next().unwrap().to_owned();
-        needles.extend(self.texts.iter().filter(|text| text.starts_with("ptl_0")).map(|text| last(text, '_')));
-        needles.extend(self.texts.iter().filter(|text| text.matches('.').count() == 2).map(|text| last(text, '.')));
+        // `ptl_<id>_<secret>`, and the secret may hold the mark itself.
+        let third = |text: &String, mark: char| text.splitn(3, mark).nth(2).unwrap().to_owned();
+        needles.extend(self.texts.iter().filter(|text| text.starts_with("ptl_0")).map(|text| third(text, '_')));
+        needles.extend(self.texts.iter().filter(|text| text.matches('.').count() == 2).map(|text| third(text, '.')));
         needles
     }
 }
