@@ -8,6 +8,7 @@ mod body;
 pub mod certificate;
 pub mod client;
 mod drain;
+mod family;
 mod file_read;
 mod lent;
 mod memory;
@@ -19,15 +20,21 @@ mod settings;
 mod socket;
 mod tcp_info;
 mod tls;
+mod tune;
 mod wire;
 
 pub use body::{Body, BodyEnd, FileSlice, Part};
 pub use drain::{Drain, Drained, Totals};
+pub use family::{Family, addresses_of};
 pub use peer::{ClientChain, ConnectionFacts, Peer, TlsFacts};
 pub use request::{BodyError, NetworkBody, RequestBody};
 pub use serve::{Handler, handler_fn, listen, serve};
 pub use settings::ServeSettings;
-pub use tcp_info::{TcpInfo, tcp_info};
+pub use tcp_info::tcp_info;
+pub use terms::TcpInfo;
+pub use tune::{
+    SocketFacts, SocketOptions, congestion_controls, connect_tuned, datagrams, listen_tuned, pace, retune, socket_facts,
+};
 
 /// Makes ring the one provider of cryptography in this process. Calling it again does no harm.
 pub fn install_crypto_provider() {

@@ -1,10 +1,11 @@
 //! What is known of the other end of a connection.
 
-use crate::tcp_info::{TcpInfo, tcp_info};
+use crate::tcp_info::tcp_info;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
+use terms::TcpInfo;
 use tokio::net::TcpStream;
 
 /// The two ends of the connection by which a request came; [`crate::serve()`] puts it into the request's extensions, the

@@ -3,33 +3,21 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
+use terms::TcpInfo;
 
-/// The parts of `struct tcp_info` that tell what limits a transfer. Fields that this kernel lacks are `None`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct TcpInfo {
-    /// Smoothed round-trip time.
-    pub rtt: Duration,
-    /// Smallest round-trip time seen.
-    pub rtt_least: Option<Duration>,
-    /// Segments sent again, over the life of the connection.
-    pub retransmits: u32,
-    /// Congestion window, bytes.
-    pub congestion_window_bytes: u64,
-    /// What the kernel last measured as delivered, bytes per second.
-    pub delivery_rate: Option<u64>,
-    /// Time in which there was something to send.
-    pub busy: Option<Duration>,
-    /// Part of it in which the receiver's window was the limit: the receiving program is slow, or its buffer small.
-    pub receiver_limited: Option<Duration>,
-    /// Part of it in which our send buffer was the limit.
-    pub send_buffer_limited: Option<Duration>,
-}
-
-/// `struct tcp_info` of linux/tcp.h up to `tcpi_sndbuf_limited` (Linux 4.10). Newer kernels append, older give less.
+/// `struct tcp_info` of linux/tcp.h up to `tcpi_snd_wnd` (Linux 5.4). Newer kernels append, older give less.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Raw {
-    small: [u8; 8],
+    state: u8,
+    ca_state: u8,
+    retransmits: u8,
+    probes: u8,
+    backoff: u8,
+    options: u8,
+    window_scales: u8,
+    /// The lowest bit says that `delivery_rate` was limited by the program.
+    flags: u8,
     rto: u32,
     ato: u32,
     snd_mss: u32,
@@ -68,11 +56,20 @@ struct Raw {
     busy_time: u64,
     rwnd_limited: u64,
     sndbuf_limited: u64,
+    delivered: u32,
+    delivered_ce: u32,
+    bytes_sent: u64,
+    bytes_retrans: u64,
+    dsack_dups: u32,
+    reord_seen: u32,
+    rcv_ooopack: u32,
+    snd_wnd: u32,
 }
 
-// The layout above is the kernel's: these two offsets pin it.
+// The layout above is the kernel's: these offsets pin it.
 const _: () = assert!(std::mem::offset_of!(Raw, pacing_rate) == 104);
 const _: () = assert!(std::mem::offset_of!(Raw, sndbuf_limited) == 184);
+const _: () = assert!(std::mem::offset_of!(Raw, snd_wnd) == 228);
 
 /// Reads `TCP_INFO` of a socket. Costs one system call.
 pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
@@ -80,19 +77,54 @@ pub fn tcp_info(socket: &impl AsFd) -> io::Result<TcpInfo> {
     if len < std::mem::offset_of!(Raw, pacing_rate) {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel tells too little of a connection"));
     }
-    let whole = len >= size_of::<Raw>();
-    let micros = |value: u64| whole.then(|| Duration::from_micros(value));
-    Ok(TcpInfo {
-        rtt: Duration::from_micros(raw.rtt.into()),
-        // The kernel says "all ones" as long as it has no sample.
-        rtt_least: micros(raw.min_rtt.into()).filter(|_| raw.min_rtt != u32::MAX),
+    Ok(told(&raw, len))
+}
+
+/// A field of the kernel's structure, where it told that much.
+macro_rules! field {
+    ($raw:ident, $len:ident, $name:ident) => {
+        ($len >= std::mem::offset_of!(Raw, $name) + size_of_val(&$raw.$name)).then_some($raw.$name)
+    };
+}
+
+fn told(raw: &Raw, len: usize) -> TcpInfo {
+    let micros = |value: u32| Duration::from_micros(value.into());
+    let mss = u64::from(raw.snd_mss);
+    // The kernel says "all ones" as long as it has no sample or no bound.
+    let known = |value: u32| (value != u32::MAX).then_some(value);
+    TcpInfo {
+        rtt: micros(raw.rtt),
+        rtt_variation: micros(raw.rttvar),
+        rtt_least: field!(raw, len, min_rtt).and_then(known).map(micros),
+        receiver_rtt: Some(raw.rcv_rtt).filter(|rtt| *rtt > 0).map(micros),
         retransmits: raw.total_retrans,
-        congestion_window_bytes: u64::from(raw.snd_cwnd) * u64::from(raw.snd_mss),
-        delivery_rate: whole.then_some(raw.delivery_rate),
-        busy: micros(raw.busy_time),
-        receiver_limited: micros(raw.rwnd_limited),
-        send_buffer_limited: micros(raw.sndbuf_limited),
-    })
+        retransmitted_bytes: field!(raw, len, bytes_retrans),
+        lost: raw.lost,
+        data_segments_sent: field!(raw, len, data_segs_out).map(u64::from),
+        data_segments_received: field!(raw, len, data_segs_in).map(u64::from),
+        segment_bytes: raw.snd_mss,
+        path_mtu: raw.pmtu,
+        congestion_window_bytes: u64::from(raw.snd_cwnd) * mss,
+        // TCP_INFINITE_SSTHRESH.
+        slow_start_threshold_bytes: (raw.snd_ssthresh < 0x7fff_ffff).then(|| u64::from(raw.snd_ssthresh) * mss),
+        peer_window_bytes: field!(raw, len, snd_wnd).map(u64::from),
+        receive_space_bytes: raw.rcv_space,
+        reordering: raw.reordering,
+        reorderings_seen: field!(raw, len, reord_seen),
+        duplicates: field!(raw, len, dsack_dups),
+        congestion_marks: field!(raw, len, delivered_ce),
+        delivery_rate: field!(raw, len, delivery_rate),
+        delivery_limited_by_program: raw.flags & 1 != 0,
+        pacing_rate: field!(raw, len, pacing_rate).filter(|rate| *rate != u64::MAX),
+        acknowledged_bytes: field!(raw, len, bytes_acked),
+        received_bytes: field!(raw, len, bytes_received),
+        unsent_bytes: field!(raw, len, notsent_bytes).map(u64::from),
+        busy: field!(raw, len, busy_time).map(Duration::from_micros),
+        receiver_limited: field!(raw, len, rwnd_limited).map(Duration::from_micros),
+        send_buffer_limited: field!(raw, len, sndbuf_limited).map(Duration::from_micros),
+        timeouts: raw.retransmits,
+        recovery_state: raw.ca_state,
+    }
 }
 
 #[allow(unsafe_code)]

@@ -12,6 +12,7 @@ mod path;
 mod principal;
 mod problem;
 mod quantity;
+mod tcp_info;
 mod verb;
 
 pub use attributes::{Attributes, EMBARGO_UNTIL, IMPORTED, InvalidAttributes, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES};
@@ -23,6 +24,7 @@ pub use path::{InvalidPath, LogicalPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use principal::{Bound, Credential, CredentialForm, Grant, Identity, Kind, Principal};
 pub use problem::{Blame, Problem, Retry};
 pub use quantity::{ByteSize, InvalidQuantity, Rate, Span};
+pub use tcp_info::TcpInfo;
 pub use verb::{InvalidVerb, Verb, VerbSet};
 
 #[cfg(test)]

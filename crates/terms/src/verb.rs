@@ -66,6 +66,8 @@ verbs! {
     SeeTransfers = "see-transfers",
     /// Read the metrics.
     ReadMetrics = "read-metrics",
+    /// Ask for tests of throughput beyond what anyone may.
+    Measure = "measure",
 }
 
 /// How many of [`Verb::ALL`] are for files.

@@ -1,0 +1,3 @@
+//! Measurement, thinking only: the protocols' bytes and states, and what figures mean.
+//!
+//! Never here: tokio, files, clocks, randomness, the archive. "Now", bytes and seeds come in as values.

@@ -1,0 +1,5 @@
+//! Measurement, acting: responders, initiators and hot loops that `soundings-core` only thinks about.
+//!
+//! Never here: the port. The halves meet in the policy, in budgets and in the archive.
+
+pub mod guard;
