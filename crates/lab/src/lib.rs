@@ -2,3 +2,6 @@
 //! with rate, queue, delay, jitter, loss, reordering, duplication, corruption and MTU, each direction its own.
 //!
 //! Never here: being needed by the daemon.
+
+pub mod impair;
+pub mod scenario;
