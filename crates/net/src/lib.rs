@@ -7,9 +7,11 @@
 mod body;
 pub mod certificate;
 pub mod client;
+mod connection;
 mod drain;
 mod family;
 mod file_read;
+pub mod host;
 mod lent;
 mod memory;
 mod peer;
@@ -24,14 +26,16 @@ mod tune;
 mod wire;
 
 pub use body::{Body, BodyEnd, FileSlice, Part};
+pub use connection::Connection;
 pub use drain::{Drain, Drained, Totals};
 pub use family::{Family, addresses_of};
 pub use peer::{ClientChain, ConnectionFacts, Peer, TlsFacts};
 pub use request::{BodyError, NetworkBody, RequestBody};
-pub use serve::{Handler, handler_fn, listen, serve};
+pub use serve::{Handler, handler_fn, listen, serve, serve_one};
 pub use settings::ServeSettings;
 pub use tcp_info::tcp_info;
 pub use terms::TcpInfo;
+pub use tls::{BlockingTls, TlsSession};
 pub use tune::{
     SocketFacts, SocketOptions, congestion_controls, connect_tuned, datagrams, listen_tuned, pace, retune, socket_facts,
 };

@@ -1,10 +1,10 @@
 //! The listener and its connections.
 
+use crate::connection::{Connection, Layer};
 use crate::lent::Lent;
-use crate::peer::{ClientChain, ConnectionFacts, Meter, Peer};
+use crate::peer::{ClientChain, ConnectionFacts, Peer};
 use crate::request::NetworkBody;
 use crate::socket::Socket;
-use crate::tls::TlsStream;
 use crate::wire::Wire;
 use crate::{Body, Drain, Drained, RequestBody, ServeSettings};
 use bytes::{Bytes, BytesMut};
@@ -101,6 +101,16 @@ pub async fn serve<H: Handler>(listener: TcpListener, settings: ServeSettings, h
     end(connections, deadline).await
 }
 
+/// Serves HTTP on one connection that was accepted elsewhere, until it ends or draining has ended its requests. `tls` of the
+/// settings does not count: the connection is what it is.
+pub async fn serve_one<H: Handler>(connection: Connection, settings: ServeSettings, handler: Arc<H>, drain: Drain) {
+    let address = connection.peer().address;
+    let host = Host { settings, handler, drain };
+    if let Err(error) = host.converse(connection).await {
+        tracing::debug!(%address, error = %Chain(&*error), "a connection ended early");
+    }
+}
+
 async fn end(mut connections: JoinSet<()>, deadline: Duration) -> Drained {
     let mut drained = Drained::default();
     let mut over = pin!(tokio::time::sleep(deadline));
@@ -188,39 +198,39 @@ impl<H: Handler> Host<H> {
         stream: TcpStream,
         address: SocketAddr,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        stream.set_nodelay(true)?;
-        // Gives up peers that take nothing any more, also those that keep their window shut.
-        socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.settings.stall_timeout))?;
-        let local = stream.local_addr()?;
-        let stream = Arc::new(stream);
-        let meter = Meter::new(&stream, Some(self.drain.sums().clone()));
-        let facts = ConnectionFacts(meter.clone());
-        let mut socket = Socket::new(Arc::clone(&stream), meter);
-        let mut peer = Peer { address, local, tls: None };
+        let mut connection = Connection::new(stream, address, self.settings.stall_timeout, &self.drain)?;
         if let Some(tls) = &self.settings.tls {
-            let session = rustls::ServerConnection::new(tls.config())?;
-            let handshake = TlsStream::handshake(socket, session.into());
-            let secured = tokio::time::timeout(self.settings.handshake_timeout, handshake).await??;
-            let tls = secured.facts();
-            peer.tls = Some(tls);
-            let session = self.session(peer, facts, None, secured.client_chain());
-            match tls.alpn {
-                Some("h2") => self.serve_http2(Wire::tls(secured), session).await?,
-                _ => self.serve_http1(Wire::tls(secured), session, &stream).await?,
+            connection = tokio::time::timeout(self.settings.handshake_timeout, connection.accept_tls(tls)).await??;
+        }
+        self.converse(connection).await
+    }
+
+    /// Serves HTTP of the version that the client wants.
+    async fn converse(&self, connection: Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let facts = connection.facts();
+        let Connection { layer, stream, peer, .. } = connection;
+        match layer {
+            Layer::Tls(secured) => {
+                let session = self.session(peer, facts, None, secured.client_chain());
+                match peer.tls.and_then(|tls| tls.alpn) {
+                    Some("h2") => self.serve_http2(Wire::tls(secured), session).await?,
+                    _ => self.serve_http1(Wire::tls(secured), session, &stream).await?,
+                }
             }
-        } else {
-            let first = tokio::time::timeout(self.settings.head_timeout, read_preface(&mut socket));
-            let first = tokio::select! {
-                first = first => first??,
-                () = self.drain.begun() => return Ok(()),
-            };
-            if &first[..] == PREFACE {
-                let session = self.session(peer, facts, None, None);
-                self.serve_http2(Wire::plain(socket, first), session).await?;
-            } else if !first.is_empty() {
-                let lent = socket.lend();
-                let session = self.session(peer, facts, Some(lent), None);
-                self.serve_http1(Wire::plain(socket, first), session, &stream).await?;
+            Layer::Plain(mut socket) => {
+                let first = tokio::time::timeout(self.settings.head_timeout, read_preface(&mut socket));
+                let first = tokio::select! {
+                    first = first => first??,
+                    () = self.drain.begun() => return Ok(()),
+                };
+                if &first[..] == PREFACE {
+                    let session = self.session(peer, facts, None, None);
+                    self.serve_http2(Wire::plain(socket, first), session).await?;
+                } else if !first.is_empty() {
+                    let lent = socket.lend();
+                    let session = self.session(peer, facts, Some(lent), None);
+                    self.serve_http1(Wire::plain(socket, first), session, &stream).await?;
+                }
             }
         }
         Ok(())
@@ -257,7 +267,8 @@ impl<H: Handler> Host<H> {
             .max_header_size(settings.head_bytes_max)
             .max_headers(settings.head_fields_max)
             .max_buf_size(settings.buffer_bytes)
-            .serve_connection(TokioIo::new(wire), service_fn(move |request| Arc::clone(&session).answer(request)));
+            .serve_connection(TokioIo::new(wire), service_fn(move |request| Arc::clone(&session).answer(request)))
+            .with_upgrades();
         let mut connection = pin!(connection);
         tokio::select! {
             result = connection.as_mut() => return result,

@@ -26,8 +26,8 @@ impl Wire {
     }
 
     /// A TLS connection.
-    pub(crate) fn tls(stream: TlsStream) -> Self {
-        Self { ahead: Bytes::new(), layer: Layer::Tls(Box::new(stream)) }
+    pub(crate) fn tls(stream: impl Into<Box<TlsStream>>) -> Self {
+        Self { ahead: Bytes::new(), layer: Layer::Tls(stream.into()) }
     }
 
     fn layer(self: Pin<&mut Self>) -> Pin<&mut (dyn Both + '_)> {
@@ -38,7 +38,8 @@ impl Wire {
     }
 }
 
-trait Both: AsyncRead + AsyncWrite + Unpin {}
+/// Read and written.
+pub(crate) trait Both: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
 

@@ -71,22 +71,42 @@ impl Server {
         self.task.await.unwrap()
     }
 
+    fn roots(&self) -> rustls::RootCertStore {
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = self.authority_pem.as_bytes();
+        let certificate =
+            <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(pem);
+        roots.add(certificate.unwrap()).unwrap();
+        roots
+    }
+
     /// A TLS connection by another hand, of one version and protocol.
     pub async fn foreign_tls(
         &self,
         version: &'static rustls::SupportedProtocolVersion,
         protocol: &[u8],
     ) -> tokio_rustls::client::TlsStream<TcpStream> {
-        let mut roots = rustls::RootCertStore::empty();
-        let pem = self.authority_pem.as_bytes();
-        let certificate =
-            <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(pem);
-        roots.add(certificate.unwrap()).unwrap();
         let mut config = rustls::ClientConfig::builder_with_protocol_versions(&[version])
-            .with_root_certificates(roots)
+            .with_root_certificates(self.roots())
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.to_vec()];
         let stream = TcpStream::connect(self.address).await.unwrap();
+        Self::shake_hands(config, stream).await
+    }
+
+    /// The same over a connection that is there already; the future does not borrow the server.
+    pub fn tls_over(
+        &self,
+        stream: TcpStream,
+    ) -> impl Future<Output = tokio_rustls::client::TlsStream<TcpStream>> + Send + 'static {
+        let config = rustls::ClientConfig::builder().with_root_certificates(self.roots()).with_no_client_auth();
+        Self::shake_hands(config, stream)
+    }
+
+    async fn shake_hands(
+        config: rustls::ClientConfig,
+        stream: TcpStream,
+    ) -> tokio_rustls::client::TlsStream<TcpStream> {
         let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
         tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
     }
