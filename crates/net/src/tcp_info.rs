@@ -92,6 +92,8 @@ fn told(raw: &Raw, len: usize) -> TcpInfo {
     let mss = u64::from(raw.snd_mss);
     // The kernel says "all ones" as long as it has no sample or no bound.
     let known = |value: u32| (value != u32::MAX).then_some(value);
+    let scaled = raw.options & OPTION_WINDOW_SCALE != 0;
+    let (peer_scale, own_scale) = scales(raw.window_scales);
     TcpInfo {
         rtt: micros(raw.rtt),
         rtt_variation: micros(raw.rttvar),
@@ -124,8 +126,23 @@ fn told(raw: &Raw, len: usize) -> TcpInfo {
         send_buffer_limited: field!(raw, len, sndbuf_limited).map(Duration::from_micros),
         timeouts: raw.retransmits,
         recovery_state: raw.ca_state,
+        timestamps: raw.options & OPTION_TIMESTAMPS != 0,
+        selective_acknowledgements: raw.options & OPTION_SACK != 0,
+        peer_window_scale: scaled.then_some(peer_scale),
+        own_window_scale: scaled.then_some(own_scale),
     }
 }
+
+/// Two bit fields of four bits share a byte: first the scale of what we send into, then of what we receive into. Which
+/// half comes first is the compiler's habit for the byte order.
+fn scales(byte: u8) -> (u8, u8) {
+    if cfg!(target_endian = "little") { (byte & 0xf, byte >> 4) } else { (byte >> 4, byte & 0xf) }
+}
+
+// TCPI_OPT_* of linux/tcp.h.
+const OPTION_TIMESTAMPS: u8 = 1;
+const OPTION_SACK: u8 = 2;
+const OPTION_WINDOW_SCALE: u8 = 4;
 
 #[allow(unsafe_code)]
 fn read(socket: BorrowedFd<'_>) -> io::Result<(Raw, usize)> {

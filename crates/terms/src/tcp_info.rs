@@ -67,4 +67,12 @@ pub struct TcpInfo {
     pub timeouts: u8,
     /// State of loss recovery (`tcp_ca_state`): 0 open, 1 disorder, 2 reduced by ECN, 3 recovery, 4 loss.
     pub recovery_state: u8,
+    /// Both ends agreed on timestamps (RFC 7323).
+    pub timestamps: bool,
+    /// Both ends agreed on selective acknowledgements (RFC 2018).
+    pub selective_acknowledgements: bool,
+    /// How often the peer's window doubles what its 16 bits say; `None` where scaling was not agreed on (RFC 7323).
+    pub peer_window_scale: Option<u8>,
+    /// The same of our own window.
+    pub own_window_scale: Option<u8>,
 }
