@@ -14,6 +14,8 @@ mod cpu;
 mod door;
 mod netns;
 mod packages;
+#[allow(dead_code, reason = "for the study over distance")]
+mod plot;
 mod policy;
 mod servers;
 
