@@ -112,11 +112,7 @@ impl Connector {
         let session =
             rustls::ClientConnection::new(self.tls.clone(), name).map_err(|error| failed(Cause::Tls(error)))?;
         match tokio::time::timeout(self.handshake_timeout, TlsStream::handshake(socket, session.into())).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
-                Some(cause) => Err(failed(Cause::Tls(cause.clone()))),
-                None => Err(failed(Cause::Io(error))),
-            },
+            Ok(shaken) => shaken.map_err(|error| failed(Cause::of_handshake(error))),
             Err(_) => Err(failed(Cause::Timeout(self.handshake_timeout))),
         }
     }

@@ -18,6 +18,8 @@ pub enum Phase {
     Connect,
     /// Agreeing on TLS.
     Handshake,
+    /// Agreeing on the version of HTTP.
+    Agree,
     /// Sending the request.
     Send,
     /// Waiting for or reading the response.
@@ -31,6 +33,7 @@ impl fmt::Display for Phase {
             Self::Resolve => "looking up",
             Self::Connect => "connecting to",
             Self::Handshake => "agreeing on TLS with",
+            Self::Agree => "agreeing on HTTP with",
             Self::Send => "sending a request to",
             Self::Receive => "waiting for an answer of",
         })
@@ -53,6 +56,16 @@ pub(crate) enum Cause {
     Http(hyper::Error),
     Timeout(Duration),
     Text(String),
+}
+
+impl Cause {
+    /// What a handshake gives as its error: rustls' own where it has one.
+    pub(crate) fn of_handshake(error: io::Error) -> Self {
+        match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+            Some(cause) => Self::Tls(cause.clone()),
+            None => Self::Io(error),
+        }
+    }
 }
 
 impl fmt::Display for ClientError {
@@ -166,6 +179,10 @@ impl ClientError {
             (Phase::Handshake, Cause::Tls(_)) => {
                 let next = "Check that the port speaks TLS 1.2 or 1.3.";
                 (502, ("tls-failed", "No agreement on TLS"), Peer, Retry::Never, next)
+            }
+            (Phase::Agree, _) => {
+                let title = ("version-not-offered", "The other host does not speak this version of HTTP");
+                (502, title, Peer, Retry::Never, "Ask for HTTP/1.1, or have HTTP/2 switched on there.")
             }
             (Phase::Handshake, _) => (502, BROKEN, Path, Retry::Soon, "Try again; if it stays so, check the port."),
             (_, Cause::Timeout(_)) => {

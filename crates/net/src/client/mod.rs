@@ -1,32 +1,36 @@
 //! Connections that we open: HTTP/1.1, plain or TLS, kept and used again.
 //!
 //! Bulk data belongs on HTTP/1.1: several connections do what streams of one cannot on a long path, and each costs less
-//! per byte. So the client speaks nothing else.
+//! per byte. So the client speaks nothing else. What compares the two opens a [`Line`] by itself.
 
 mod body;
 mod connect;
 mod credential;
 mod error;
+mod line;
 mod pool;
 mod trust;
 
 pub use body::ClientBody;
 pub use credential::{ClientCredential, CredentialFiles};
 pub use error::{ClientError, Phase};
+pub use line::{HttpVersion, Line, LineSettings, Lines, Speaker};
 pub use trust::Trust;
 
 use crate::peer::{ConnectionFacts, Peer};
 use body::{Gate, Outgoing};
 use connect::Connector;
-use error::Cause;
+pub(crate) use error::Cause;
 use http::header::{EXPECT, HOST};
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
-use pool::{Connection, Origin, Pool};
+pub(crate) use pool::Origin;
+use pool::{Connection, Pool};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+pub(crate) use trust::client_config;
 
 /// How connections are made and kept.
 #[derive(Clone, Debug)]
@@ -231,7 +235,7 @@ fn is_idempotent(method: &Method) -> bool {
 }
 
 impl Origin {
-    fn of(uri: &Uri) -> Result<Self, ClientError> {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, ClientError> {
         let unusable = |what: &str| ClientError::at(Phase::Prepare, uri.to_string(), Cause::Text(what.to_owned()));
         let tls = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,

@@ -1,13 +1,13 @@
 //! Which servers the client believes.
 
-use super::ClientSettings;
 use super::error::{Cause, ClientError, Phase};
+use super::{ClientCredential, ClientSettings};
 use rustls::RootCertStore;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::{DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,21 +86,44 @@ fn unreadable(path: &Path, why: &str) -> ClientError {
 
 /// A client's side of TLS: 1.2 and 1.3, HTTP/1.1 only.
 pub(crate) fn client_config(settings: &ClientSettings) -> Result<Arc<rustls::ClientConfig>, ClientError> {
-    let provider = Arc::new(crate::certificate::provider());
+    let alpn = vec![b"http/1.1".to_vec()];
+    config(&settings.trust, settings.insecure, settings.credential.as_ref(), alpn)
+}
+
+/// A client's side of TLS: 1.2 and 1.3, with these words for what is spoken inside.
+pub(crate) fn config(
+    trust: &Trust,
+    insecure: bool,
+    credential: Option<&ClientCredential>,
+    alpn: Vec<Vec<u8>>,
+) -> Result<Arc<rustls::ClientConfig>, ClientError> {
+    let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
+    let mut config = config_with(crate::certificate::provider(), &versions, trust, insecure, credential)?;
+    config.alpn_protocols = alpn;
+    Ok(Arc::new(config))
+}
+
+/// The same with a choice of versions, suites and groups.
+pub(crate) fn config_with(
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+    trust: &Trust,
+    insecure: bool,
+    credential: Option<&ClientCredential>,
+) -> Result<rustls::ClientConfig, ClientError> {
+    let provider = Arc::new(provider);
     let builder = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .with_protocol_versions(versions)
         .map_err(|error| ClientError::at(Phase::Prepare, "our settings".to_owned(), Cause::Tls(error)))?;
-    let builder = if settings.insecure {
+    let builder = if insecure {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(BelieveAll(provider)))
     } else {
-        builder.with_root_certificates(settings.trust.roots()?)
+        builder.with_root_certificates(trust.roots()?)
     };
-    let mut config = match &settings.credential {
+    Ok(match credential {
         Some(credential) => builder.with_client_cert_resolver(credential.resolver()),
         None => builder.with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    })
 }
 
 /// Believes every certificate, but not that the peer has its key without proof.

@@ -57,9 +57,12 @@ impl Server {
         Self { address, drain, authority_pem, authority, certificate, folder, task }
     }
 
+    pub fn trust(&self) -> Trust {
+        Trust { system: false, files: vec![self.folder.path().join("authority.pem")], folders: vec![] }
+    }
+
     pub fn client(&self) -> Client {
-        let trust = Trust { system: false, files: vec![self.folder.path().join("authority.pem")], folders: vec![] };
-        Client::new(ClientSettings { trust, ..ClientSettings::default() }).unwrap()
+        Client::new(ClientSettings { trust: self.trust(), ..ClientSettings::default() }).unwrap()
     }
 
     pub fn url(&self, scheme: &str, path: &str) -> String {
