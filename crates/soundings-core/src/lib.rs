@@ -1,3 +1,6 @@
 //! Measurement, thinking only: the protocols' bytes and states, and what figures mean.
 //!
 //! Never here: tokio, files, clocks, randomness, the archive. "Now", bytes and seeds come in as values.
+
+pub mod distribution;
+pub mod load;
