@@ -3,3 +3,4 @@
 //! Never here: the port. The halves meet in the policy, in budgets and in the archive.
 
 pub mod guard;
+pub mod responder;
