@@ -12,10 +12,12 @@ mod drain;
 mod family;
 mod file_read;
 pub mod host;
+mod kernel;
 mod lent;
 mod memory;
 mod peer;
 mod pool;
+mod random;
 mod request;
 mod serve;
 mod settings;
@@ -23,13 +25,17 @@ mod socket;
 mod tcp_info;
 mod tls;
 mod tune;
+mod upgrade;
+pub mod websocket;
 mod wire;
 
 pub use body::{Body, BodyEnd, FileSlice, Part};
 pub use connection::Connection;
 pub use drain::{Drain, Drained, Totals};
 pub use family::{Family, addresses_of};
+pub use kernel::{congestion_info_bytes, keep_unsent_below, tcp_info_bytes};
 pub use peer::{ClientChain, ConnectionFacts, Peer, TlsFacts};
+pub use random::fill_random;
 pub use request::{BodyError, NetworkBody, RequestBody};
 pub use serve::{Handler, handler_fn, listen, serve, serve_one};
 pub use settings::ServeSettings;
@@ -39,6 +45,7 @@ pub use tls::{BlockingTls, TlsSession};
 pub use tune::{
     SocketFacts, SocketOptions, congestion_controls, connect_tuned, datagrams, listen_tuned, pace, retune, socket_facts,
 };
+pub use upgrade::{Takeover, Upgraded};
 
 /// Makes ring the one provider of cryptography in this process. Calling it again does no harm.
 pub fn install_crypto_provider() {

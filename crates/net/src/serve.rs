@@ -5,6 +5,7 @@ use crate::lent::Lent;
 use crate::peer::{ClientChain, ConnectionFacts, Peer};
 use crate::request::NetworkBody;
 use crate::socket::Socket;
+use crate::upgrade::Takeover;
 use crate::wire::Wire;
 use crate::{Body, Drain, Drained, RequestBody, ServeSettings};
 use bytes::{Bytes, BytesMut};
@@ -183,6 +184,8 @@ struct Session<H> {
     stall_timeout: Duration,
     /// Bytes that the last request's body still had when it was given up.
     unread: Arc<AtomicU64>,
+    /// Who takes an HTTP/1.1 connection over, if somebody does.
+    takeover: Takeover,
 }
 
 impl<H: Handler> Host<H> {
@@ -244,16 +247,18 @@ impl<H: Handler> Host<H> {
         chain: Option<ClientChain>,
     ) -> Arc<Session<H>> {
         let stall_timeout = self.settings.stall_timeout;
-        let (handler, unread) = (self.handler.clone(), Arc::default());
-        Arc::new(Session { handler, peer, facts, chain, lent, stall_timeout, unread })
+        let (handler, unread, takeover) = (self.handler.clone(), Arc::default(), Takeover::default());
+        Arc::new(Session { handler, peer, facts, chain, lent, stall_timeout, unread, takeover })
     }
 
-    async fn serve_http1(&self, wire: Wire, session: Arc<Session<H>>, stream: &TcpStream) -> hyper::Result<()> {
+    async fn serve_http1(&self, wire: Wire, session: Arc<Session<H>>, stream: &Arc<TcpStream>) -> hyper::Result<()> {
         let unread = Arc::clone(&session.unread);
+        let (takeover, peer, facts) = (session.takeover.clone(), session.peer, session.facts.clone());
         let served = self.converse_http1(wire, session).await;
         if unread.load(Relaxed) > 0 {
             linger(stream).await;
         }
+        takeover.carry_out(Arc::clone(stream), peer, facts).await;
         served
     }
 
@@ -306,12 +311,16 @@ impl<H: Handler> Session<H> {
         if plain_http1 {
             self.unread.store(0, Relaxed);
         }
+        let upgradable = request.version() == Version::HTTP_11;
         let body = |body| NetworkBody::new(body, Some(self.stall_timeout)).tell_unread(&self.unread);
         let mut request = request.map(|incoming| RequestBody::Network(body(incoming)));
         request.extensions_mut().insert(self.peer);
         request.extensions_mut().insert(self.facts.clone());
         if let Some(chain) = &self.chain {
             request.extensions_mut().insert(chain.clone());
+        }
+        if upgradable {
+            request.extensions_mut().insert(self.takeover.clone());
         }
         let mut response = self.handler.handle(request).await;
         if plain_http1 && self.unread.load(Relaxed) > DRAINED_BYTES {

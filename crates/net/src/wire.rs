@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection, plain or TLS.
 pub(crate) struct Wire {
-    ahead: Bytes,
+    pub(crate) ahead: Bytes,
     layer: Layer,
 }
 
