@@ -18,6 +18,8 @@ mod packages;
 mod plot;
 mod policy;
 mod servers;
+#[allow(dead_code, reason = "for the study over distance")]
+mod tools;
 
 /// Side-by-side comparisons of Portolan with named peers.
 #[derive(Parser)]

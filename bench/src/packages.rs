@@ -13,6 +13,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("nginx", &["nginx"]),
     ("xrootd", &["xrootd-server", "xrootd-plugins", "xrootd-server-plugins"]),
     ("rclone", &["rclone"]),
+    ("iperf3", &["iperf3"]),
+    ("globus-gridftp-server", &["globus-gridftp-server-progs"]),
+    ("globus-url-copy", &["globus-gass-copy-progs"]),
 ];
 
 /// Where a program is. Servers are in sbin, which the path of an ordinary user lacks.

@@ -175,8 +175,12 @@ impl Chart {
         let colour = COLOURS[number % COLOURS.len()];
         // A little apart, so that equal lines are seen as two.
         let beside = (number as f64 - (self.series.len() as f64 - 1.0) / 2.0) * 5.0;
-        let places: Vec<(f64, Point)> =
-            series.points.iter().enumerate().filter_map(|(place, point)| Some((self.x(place), (*point)?))).collect();
+        let places: Vec<(f64, Point)> = series
+            .points
+            .iter()
+            .enumerate()
+            .filter_map(|(place, point)| Some((self.x(place) + beside, (*point)?)))
+            .collect();
         let path: Vec<String> =
             places.iter().map(|(x, point)| format!("{x:.1},{:.1}", scale.y(point.middle))).collect();
         let _ = writeln!(
