@@ -4,3 +4,4 @@
 
 pub mod distribution;
 pub mod load;
+pub mod path_model;
