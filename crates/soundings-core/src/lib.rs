@@ -3,5 +3,6 @@
 //! Never here: tokio, files, clocks, randomness, the archive. "Now", bytes and seeds come in as values.
 
 pub mod distribution;
+pub mod iperf3;
 pub mod load;
 pub mod path_model;
