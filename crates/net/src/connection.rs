@@ -1,10 +1,11 @@
 //! One accepted connection, plain or TLS, before it is known what it speaks: it can be looked at without taking anything,
 //! and then be served as HTTP ([`crate::serve_one`]), read and written, or taken out for a thread of its own.
 
+use crate::blocking_tls::TlsSession;
 use crate::certificate::ServerCertificate;
 use crate::peer::{ClientChain, ConnectionFacts, Meter, Peer};
 use crate::socket::Socket;
-use crate::tls::{TlsSession, TlsStream};
+use crate::tls::TlsStream;
 use crate::wire::Both;
 use crate::{Drain, TcpInfo};
 use std::io::{self, IoSlice};
@@ -45,11 +46,16 @@ impl Connection {
 
     /// Shakes hands as the server. Give it a time limit; it has none of its own. TLS inside TLS is refused.
     pub async fn accept_tls(self, certificate: &ServerCertificate) -> io::Result<Self> {
+        let session = rustls::ServerConnection::new(certificate.config()).map_err(io::Error::other)?;
+        self.shake_hands(session.into()).await
+    }
+
+    /// The same with a session of either side.
+    pub(crate) async fn shake_hands(self, session: rustls::Connection) -> io::Result<Self> {
         let Layer::Plain(socket) = self.layer else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "there is TLS already"));
         };
-        let session = rustls::ServerConnection::new(certificate.config()).map_err(io::Error::other)?;
-        let secured = TlsStream::handshake(socket, session.into()).await?;
+        let secured = TlsStream::handshake(socket, session).await?;
         let peer = Peer { tls: Some(secured.facts()), ..self.peer };
         Ok(Self { layer: Layer::Tls(Box::new(secured)), peer, ..self })
     }

@@ -4,6 +4,7 @@
 //! Server: [`listen`], then [`serve()`] with a [`Handler`], [`ServeSettings`] and a [`Drain`]. Client: [`client::Client`].
 //! Call [`install_crypto_provider`] first in `main` and in each test that touches TLS.
 
+mod blocking_tls;
 mod body;
 pub mod certificate;
 pub mod client;
@@ -30,6 +31,7 @@ mod upgrade;
 pub mod websocket;
 mod wire;
 
+pub use blocking_tls::{BlockingTls, TlsSession};
 pub use body::{Body, BodyEnd, FileSlice, Part};
 pub use connection::Connection;
 pub use drain::{Drain, Drained, Totals};
@@ -43,7 +45,6 @@ pub use serve::{Handler, handler_fn, listen, serve, serve_one};
 pub use settings::ServeSettings;
 pub use tcp_info::tcp_info;
 pub use terms::TcpInfo;
-pub use tls::{BlockingTls, TlsSession};
 pub use tune::{
     SocketFacts, SocketOptions, congestion_controls, connect_tuned, datagrams, listen_tuned, pace, retune, socket_facts,
 };

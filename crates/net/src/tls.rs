@@ -5,6 +5,7 @@
 //! written; and small writes are gathered into full records (HTTP/2 writes frame heads of nine bytes, which would each
 //! make a record of their own).
 
+use crate::blocking_tls::TlsSession;
 use crate::peer::{ClientChain, TlsFacts};
 use crate::pool::Buffer;
 use crate::socket::Socket;
@@ -31,86 +32,6 @@ pub(crate) struct TlsStream {
     /// Plaintext taken since the socket last had everything.
     unsent: usize,
     closing: bool,
-}
-
-/// A TLS session taken from its socket, for a thread that reads and writes both by itself.
-#[derive(Debug)]
-pub struct TlsSession {
-    pub(crate) session: Connection,
-    /// What came from the socket and the session has not seen: before anything that the socket still gives.
-    pub(crate) received: Vec<u8>,
-}
-
-impl TlsSession {
-    /// Put over its socket again, which must be blocking.
-    pub fn over(self, stream: std::net::TcpStream) -> BlockingTls {
-        BlockingTls { session: self.session, socket: Fed { received: io::Cursor::new(self.received), stream } }
-    }
-}
-
-/// A TLS connection that one thread reads and writes.
-#[derive(Debug)]
-pub struct BlockingTls {
-    session: Connection,
-    socket: Fed,
-}
-
-/// A socket before which some bytes are still to be read.
-#[derive(Debug)]
-struct Fed {
-    received: io::Cursor<Vec<u8>>,
-    stream: std::net::TcpStream,
-}
-
-impl Read for Fed {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self.received.read(into)? {
-            0 => self.stream.read(into),
-            count => Ok(count),
-        }
-    }
-}
-
-impl Write for Fed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for BlockingTls {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.session.reader().read(into) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return outcome,
-            }
-            while self.session.wants_write() {
-                self.session.write_tls(&mut self.socket)?;
-            }
-            // The end without a word is told by the next look.
-            self.session.read_tls(&mut self.socket)?;
-            self.session.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        }
-    }
-}
-
-impl Write for BlockingTls {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.session.writer().write(bytes)?;
-        self.flush()?;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        while self.session.wants_write() {
-            self.session.write_tls(&mut self.socket)?;
-        }
-        Ok(())
-    }
 }
 
 /// Bytes from the socket that rustls has not seen.
@@ -226,7 +147,7 @@ impl TlsStream {
     pub(crate) fn into_session(self) -> TlsSession {
         let Received { buffer, start, end, .. } = self.received;
         let received = buffer.map_or_else(Vec::new, |buffer| buffer[start..end].to_vec());
-        TlsSession { session: self.session, received }
+        TlsSession::new(self.session, received)
     }
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

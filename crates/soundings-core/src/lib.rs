@@ -5,5 +5,5 @@
 pub mod distribution;
 pub mod iperf3;
 pub mod load;
-pub mod ndt7;
 pub mod path_model;
+pub mod throughput;

@@ -4,3 +4,4 @@
 
 pub mod guard;
 pub mod responder;
+pub mod throughput;

@@ -9,12 +9,14 @@ mod credential;
 mod error;
 mod line;
 mod pool;
+mod tls;
 mod trust;
 
 pub use body::ClientBody;
 pub use credential::{ClientCredential, CredentialFiles};
 pub use error::{ClientError, Phase};
 pub use line::{HttpVersion, Line, LineSettings, Lines, Speaker};
+pub use tls::ClientTls;
 pub use trust::Trust;
 
 use crate::peer::{ConnectionFacts, Peer};

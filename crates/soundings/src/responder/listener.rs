@@ -198,8 +198,8 @@ async fn answer(caller: Caller, address: SocketAddr, place: Place, shared: Arc<S
             shared.runs.refused(Some(Protocol::Iperf3), Refusal::Malformed);
         }
         Caller::Throughput(connection) => {
-            drop(connection);
-            shared.runs.refused(Some(Protocol::Throughput), Refusal::Malformed);
+            crate::throughput::serve_control(connection, address, shared).await;
+            drop(place);
         }
     }
 }
