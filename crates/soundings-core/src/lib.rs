@@ -3,6 +3,7 @@
 //! Never here: tokio, files, clocks, randomness, the archive. "Now", bytes and seeds come in as values.
 
 pub mod distribution;
+pub mod doctor;
 pub mod iperf3;
 pub mod load;
 pub mod path_model;
