@@ -5,9 +5,11 @@ mod check;
 mod completions;
 mod demo;
 mod files;
+mod httpload;
 mod init;
 mod narrow;
 mod policy;
+mod reach;
 mod reload;
 mod serve;
 mod share;
@@ -46,6 +48,8 @@ pub(crate) enum Command {
     Reload(Box<reload::Arguments>),
     #[command(flatten)]
     Files(files::Command),
+    /// Load servers with HTTP requests, and tell throughput and latency
+    Httpload(Box<httpload::Arguments>),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the manual page
@@ -65,6 +69,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Audit(arguments) => audit::run(*arguments).await,
         Command::Reload(arguments) => reload::run(*arguments).await,
         Command::Files(command) => files::run(command).await,
+        Command::Httpload(arguments) => httpload::run(*arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
     }

@@ -261,6 +261,15 @@ impl Drop for Line {
 }
 
 impl Speaker {
+    /// Is the connection of no more use? Of HTTP/1.1 one whose answer was not read to its end is none either.
+    pub fn is_closed(&self) -> bool {
+        match &self.sender {
+            Sender::One(sender) => !sender.is_ready(),
+            Sender::Many(sender) => sender.is_closed(),
+            Sender::Taken => true,
+        }
+    }
+
     /// Sends a request whose URI is absolute, and returns when the head of the response is there. It has no time limit.
     pub async fn send(&mut self, request: Request<ClientBody>) -> Result<Response<Incoming>, ClientError> {
         let failed = |error| ClientError::new(Phase::Receive, &self.origin, Cause::Http(error));

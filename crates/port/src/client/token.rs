@@ -50,6 +50,13 @@ impl Token {
         Ok(places.map(|place| place.join(&name)).find_map(|path| own_file(&path, uid)))
     }
 
+    /// The value of an `Authorization` field, marked as secret.
+    pub fn header(&self) -> Option<http::HeaderValue> {
+        let mut value = http::HeaderValue::from_str(&format!("Bearer {}", self.reveal())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
     /// The text, for the header alone.
     pub(crate) fn reveal(&self) -> &str {
         &self.0

@@ -326,7 +326,7 @@ impl Wire {
             return HeaderValue::from_str(&format!("Basic {}", *user)).ok();
         }
         let token = self.shared.token.as_ref().filter(|_| self.may_carry_token(url))?;
-        HeaderValue::from_str(&format!("Bearer {}", token.reveal())).ok()
+        token.header()
     }
 
     /// Waits as long as something moves, and longer when all is sent: a server may then have to make much durable.

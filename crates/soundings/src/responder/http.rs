@@ -35,11 +35,13 @@ pub async fn respond(request: Request<RequestBody>, who: &Principal, shared: &Ar
     if shared.drain.is_draining() {
         return problem_response(&draining());
     }
-    let _ = who;
     match place(request.uri().path()) {
-        Place::Ndt7 | Place::Page | Place::Synthetic | Place::Unknown => {
-            problem_response(&not_found(request.uri().path()))
+        Place::Synthetic => {
+            crate::load::respond(request, who, shared).await.unwrap_or_else(|problem| problem_response(&problem))
         }
+        Place::Ndt7 => crate::ndt7::respond(request, who, shared).await,
+        Place::Page => crate::ndt7::page(&request, shared),
+        Place::Unknown => problem_response(&not_found(request.uri().path())),
     }
 }
 

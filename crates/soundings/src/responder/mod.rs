@@ -23,6 +23,7 @@ mod runs;
 pub use callers::{Anyone, Callers};
 pub use listener::run;
 pub use places::Place;
+pub(crate) use registry::Leads;
 pub use registry::{Arrival, COOKIE_BYTES, Cookie, Expected, Registry, is_cookie};
 pub use runs::{Moved, Protocol, Refusal, Run, RunView, Runs, Start, Totals};
 
@@ -84,6 +85,10 @@ pub struct Shared {
     pub drain: Drain,
     /// What runs, and what ran.
     pub runs: Runs,
+    /// The turns of tests that have many requests.
+    pub leases: crate::load::Leases,
+    /// What ndt7 reached lately.
+    pub ndt7: crate::ndt7::Recent,
     /// The bounds.
     pub settings: Settings,
     cut: watch::Sender<bool>,
@@ -98,6 +103,8 @@ impl Shared {
             callers,
             drain,
             runs: Runs::default(),
+            leases: crate::load::Leases::default(),
+            ndt7: crate::ndt7::Recent::default(),
             settings,
             cut: watch::Sender::new(false),
         })
