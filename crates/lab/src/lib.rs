@@ -3,5 +3,6 @@
 //!
 //! Never here: being needed by the daemon.
 
+pub mod conditions;
 pub mod impair;
 pub mod scenario;

@@ -122,3 +122,19 @@ pub struct Reorder {
     /// Each how many-th packet is a candidate, at least 1.
     pub gap: u32,
 }
+
+impl Distribution {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Uniform, Self::Normal, Self::Exponential, Self::Pareto, Self::ParetoNormal];
+
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Normal => "normal",
+            Self::Exponential => "exponential",
+            Self::Pareto => "pareto",
+            Self::ParetoNormal => "pareto-normal",
+        }
+    }
+}

@@ -3,6 +3,19 @@
 //! Everything that a file may leave out is filled in here, so that whoever builds the network only follows: addresses,
 //! routes of every node, and the state of each link at each moment.
 
+mod build;
+mod figures;
+mod findings;
+mod parse;
+mod reader;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod value;
+
+pub use findings::{Finding, Findings};
+
 use crate::impair::Direction;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -136,7 +149,21 @@ impl Scenario {
 
     /// The names and addresses for a file of hosts: a node by its name at its first link, and `NODE.LINK` for each end.
     pub fn names(&self) -> Vec<(IpAddr, Vec<String>)> {
-        Vec::new()
+        let mut met: Vec<&str> = Vec::new();
+        let mut lines = Vec::new();
+        for link in &self.links {
+            for end in [&link.a, &link.b] {
+                let mut names = vec![format!("{}.{}", end.node, link.name)];
+                if !met.contains(&end.node.as_str()) {
+                    met.push(&end.node);
+                    names.insert(0, end.node.clone());
+                }
+                let v4 = end.v4.map(|(address, _)| IpAddr::V4(address));
+                let v6 = end.v6.map(|(address, _)| IpAddr::V6(address));
+                lines.extend([v4, v6].into_iter().flatten().map(|address| (address, names.clone())));
+            }
+        }
+        lines
     }
 
     /// The seed of one direction of a link: different for each, the same in each run.
