@@ -2,10 +2,7 @@
 //!
 //! Never here: the port. The halves meet in the policy, in budgets and in the archive.
 
-pub mod doctor;
 pub mod guard;
-pub mod iperf3;
 pub mod load;
-pub mod ndt7;
 pub mod responder;
 pub mod throughput;
