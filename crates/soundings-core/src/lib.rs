@@ -8,3 +8,4 @@ pub mod iperf3;
 pub mod load;
 pub mod path_model;
 pub mod throughput;
+pub mod verdict;

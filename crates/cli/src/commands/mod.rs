@@ -13,6 +13,7 @@ mod reach;
 mod reload;
 mod serve;
 mod share;
+mod throughput;
 mod token;
 
 use daemon::settings::{Overrides, Settings};
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     Files(files::Command),
     /// Load servers with HTTP requests, and tell throughput and latency
     Httpload(Box<httpload::Arguments>),
+    /// Measure what the way to another host carries, and what limits it
+    #[command(long_about = throughput::ABOUT)]
+    Throughput(Box<throughput::Arguments>),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the manual page
@@ -70,6 +74,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Reload(arguments) => reload::run(*arguments).await,
         Command::Files(command) => files::run(command).await,
         Command::Httpload(arguments) => httpload::run(*arguments).await,
+        Command::Throughput(arguments) => throughput::run(*arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
     }
