@@ -2,6 +2,7 @@
 //!
 //! Never here: the port. The halves meet in the policy, in budgets and in the archive.
 
+pub mod doctor;
 pub mod guard;
 pub mod load;
 pub mod responder;

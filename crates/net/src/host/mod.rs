@@ -4,9 +4,11 @@
 mod offloads;
 mod queueing;
 mod reverse;
+mod source;
 #[cfg(test)]
 mod tests;
 
 pub use offloads::{Offloads, Ring, offloads, ring};
 pub use queueing::{QueueDiscipline, queue_disciplines};
-pub use reverse::name_of;
+pub use reverse::{all_addresses, name_of};
+pub use source::source_for;

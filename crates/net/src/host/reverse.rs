@@ -1,4 +1,4 @@
-//! The name of an address, as this host's resolver tells it.
+//! Names of addresses and addresses of names, as this host's resolver tells them.
 
 use std::ffi::CStr;
 use std::io;
@@ -29,6 +29,17 @@ pub fn name_of(address: IpAddr) -> io::Result<Option<String>> {
         libc::EAI_AGAIN => Err(io::Error::new(io::ErrorKind::TimedOut, "the resolver gave no answer")),
         code => Err(io::Error::other(format!("the resolver failed with code {code}"))),
     }
+}
+
+/// All addresses of a name, each once, in the order of the resolver.
+pub async fn all_addresses(name: &str) -> io::Result<Vec<IpAddr>> {
+    let mut found: Vec<IpAddr> = Vec::new();
+    for address in tokio::net::lookup_host((name, 0)).await? {
+        if !found.contains(&address.ip()) {
+            found.push(address.ip());
+        }
+    }
+    Ok(found)
 }
 
 /// NI_MAXHOST.

@@ -1,5 +1,5 @@
 use super::queueing::take;
-use super::{QueueDiscipline, name_of, offloads, queue_disciplines, ring};
+use super::{QueueDiscipline, name_of, offloads, queue_disciplines, ring, source_for};
 
 /// A message as the kernel sends it: a shaper of 1 MB/s on interface 7 that dropped 5 packets, and the end of the list.
 fn shaper() -> Vec<u8> {
@@ -69,4 +69,10 @@ fn this_kernel_tells_of_its_loopback() {
 fn an_address_of_documentation_has_no_name() {
     // 192.0.2.1 (RFC 5737) has no name anywhere; without a resolver there is an error instead, and never a name.
     assert!(!matches!(name_of("192.0.2.1".parse().unwrap()), Ok(Some(_))));
+}
+
+#[test]
+fn calls_to_this_host_come_from_this_host() {
+    let own = source_for("127.0.0.1:9".parse().unwrap()).unwrap();
+    assert!(own.is_loopback(), "{own}");
 }
