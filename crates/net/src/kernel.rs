@@ -1,7 +1,11 @@
 //! What the kernel tells of a TCP connection, as its bytes: for formats that want every field of it.
 
+use crate::ConnectionFacts;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+
+/// `TCP_ESTABLISHED` of net/tcp_states.h: the peer has not said that it is done.
+const ESTABLISHED: u8 = 1;
 
 /// More than any kernel tells today.
 const TOLD_BYTES: usize = 512;
@@ -14,6 +18,14 @@ pub fn tcp_info_bytes(socket: &impl AsFd) -> io::Result<Vec<u8>> {
 /// `union tcp_cc_info` of linux/inet_diag.h: what the congestion control tells of itself, often nothing.
 pub fn congestion_info_bytes(socket: &impl AsFd) -> io::Result<Vec<u8>> {
     read(socket, libc::TCP_CC_INFO)
+}
+
+impl ConnectionFacts {
+    /// Is the connection still open in both directions?
+    pub fn is_established(&self) -> bool {
+        let stream = self.0.stream();
+        stream.and_then(|stream| tcp_info_bytes(&*stream).ok()).is_some_and(|told| told.first() == Some(&ESTABLISHED))
+    }
 }
 
 /// Wakes a writer only when less than this waits unsent in the kernel (`TCP_NOTSENT_LOWAT`): what is written later is sent

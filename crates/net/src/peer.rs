@@ -71,6 +71,10 @@ impl Meter {
         })
     }
 
+    pub(crate) fn stream(&self) -> Option<Arc<TcpStream>> {
+        self.stream.upgrade()
+    }
+
     pub(crate) fn received(&self, bytes: usize) {
         self.received_bytes.fetch_add(bytes as u64, Relaxed);
         if let Some(whole) = &self.whole {

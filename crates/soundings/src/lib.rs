@@ -5,5 +5,6 @@
 pub mod doctor;
 pub mod guard;
 pub mod load;
+pub mod ndt7;
 pub mod responder;
 pub mod throughput;

@@ -56,7 +56,8 @@ fn a_message_of_the_reference_server() {
 
 #[test]
 fn messages_that_are_none() {
-    for wrong in ["", "[1]", "1", "{", r#"{"AppInfo":1}"#, r#"{"Test":"sideways"}"#, r#"{"AppInfo":{"NumBytes":"1"}}"#] {
+    for wrong in ["", "[1]", "1", "{", r#"{"AppInfo":1}"#, r#"{"Test":"sideways"}"#, r#"{"AppInfo":{"NumBytes":"1"}}"#]
+    {
         assert!(Measurement::parse(wrong).is_err(), "{wrong}");
     }
 }

@@ -131,10 +131,15 @@ impl Turns {
         }
     }
 
-    /// What runs and waits now: for pages and answers.
-    pub fn look(&self) -> (Vec<(Claim, Duration)>, usize) {
+    /// What runs now, with how long each takes at most, and what waits, in its order: for pages and answers.
+    pub fn look(&self) -> (Vec<(Claim, Duration)>, Vec<Claim>) {
         let state = self.shared.lock();
-        (state.running(), state.queue.len())
+        (state.running(), state.queue.iter().map(|entry| entry.claim.clone()).collect())
+    }
+
+    /// How many run at once, and how many may wait.
+    pub fn settings(&self) -> TurnSettings {
+        self.shared.settings
     }
 
     fn queue(&self, claim: Claim) -> Result<Place, NoTurn> {

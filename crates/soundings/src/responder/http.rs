@@ -39,7 +39,9 @@ pub async fn respond(request: Request<RequestBody>, who: &Principal, shared: &Ar
         Place::Synthetic => {
             crate::load::respond(request, who, shared).await.unwrap_or_else(|problem| problem_response(&problem))
         }
-        Place::Ndt7 | Place::Page | Place::Unknown => problem_response(&not_found(request.uri().path())),
+        Place::Ndt7 => crate::ndt7::respond(request, who, shared).await,
+        Place::Page => crate::ndt7::page(&request, shared),
+        Place::Unknown => problem_response(&not_found(request.uri().path())),
     }
 }
 
