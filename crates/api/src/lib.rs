@@ -8,6 +8,7 @@ mod file;
 mod policy;
 mod problem;
 mod reload;
+mod responder;
 mod share;
 mod status;
 mod token;
@@ -18,6 +19,9 @@ pub use file::{FileAnswer, FileChange};
 pub use policy::{EffectAnswer, ExplanationAnswer, MatchingRule, NearlyMatchingRule, PolicyAnswer};
 pub use problem::{Fault, ProblemDocument, RetryAdvice};
 pub use reload::{ReloadAnswer, ReloadOutcome, ReloadedPart};
+pub use responder::{
+    AllowanceAnswer, RefusedTestsAnswer, ResponderAnswer, RunningTestAnswer, TestTotalsAnswer, WaitingTestAnswer,
+};
 pub use share::{NewShare, NewShareAnswer, ShareAnswer, ShareState, SharesAnswer};
 pub use status::{NamespaceAnswer, NamespacesAnswer, State, StatusAnswer, TotalsAnswer};
 pub use token::{NarrowToken, NewToken, NewTokenAnswer, TokenAnswer, TokensAnswer};

@@ -14,7 +14,7 @@ use terms::{LogicalPath, Problem, Timestamp, VerbSet};
 use zeroize::Zeroizing;
 
 /// Validity of a host certificate that we make: 13 months, the most that common clients accept.
-const HOST_VALIDITY: Duration = Duration::from_secs(397 * 86_400);
+pub(crate) const HOST_VALIDITY: Duration = Duration::from_secs(397 * 86_400);
 
 /// With less than this left it is made anew, at a start or while the port runs: clients have time to see the next one.
 pub(crate) const RENEW_BEFORE: Duration = Duration::from_secs(120 * 86_400);

@@ -20,6 +20,7 @@ mod own_certificate;
 mod pages;
 mod problems;
 pub mod reload;
+pub mod responder;
 mod router;
 pub mod rules;
 mod running;

@@ -46,6 +46,7 @@ struct Inside {
     active: u64,
     connections: u64,
     engine: &'static str,
+    responder: Option<String>,
     spaces: Vec<Space>,
     chart: Chart,
     transfers: Vec<TransferLine>,
@@ -148,11 +149,25 @@ async fn inside(port: &Port, who: &Principal) -> Result<Inside, Problem> {
         active: moved.transfers_active,
         connections: port.drain.totals().open_connections,
         engine: port.archive.engine(),
+        responder: port.responder.as_ref().map(responder),
         spaces: port.namespaces().into_iter().map(space).collect(),
         chart: chart(&port.sampler.rates()),
         transfers,
         recent,
     })
+}
+
+/// One line on what others measure here.
+fn responder(responder: &crate::responder::Responder) -> String {
+    let shared = &responder.shared;
+    let totals = shared.runs.totals();
+    let ended: u64 = totals.finished.values().chain(totals.broken.values()).sum();
+    let (running, waiting) = (shared.runs.look().len(), shared.guard.turns().look().1.len());
+    format!(
+        "The measurement port {} has carried {} tests; {running} run and {waiting} wait.",
+        responder.listen.port(),
+        thousands(ended),
+    )
 }
 
 fn space(namespace: NamespaceAnswer) -> Space {

@@ -160,7 +160,7 @@ fn needs_restart(started: &Settings, wanted: &Settings) -> Vec<String> {
     // A new section has to be named here: it either has a part above, or needs a restart.
     #[rustfmt::skip]
     let Settings {
-        data_dir, listen, limits, archive, staging, namespaces, log, sign_in, shares,
+        data_dir, listen, limits, archive, staging, namespaces, log, sign_in, shares, responder,
         policy: _, rules: _, embargoes: _, accounts: _, groups: _, issuers: _, certificates: _, macaroons: _, audit: _,
         metrics: Metrics { anonymous: _ },
     } = wanted;
@@ -182,6 +182,7 @@ fn needs_restart(started: &Settings, wanted: &Settings) -> Vec<String> {
         ("namespace (all but anonymous)", started.namespaces != served),
         ("sign_in (all but query_tokens)", started.sign_in != sign_in),
         ("shares", started.shares != *shares),
+        ("responder", started.responder != *responder),
         ("log", started.log != *log),
     ];
     table.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect()

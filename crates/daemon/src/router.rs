@@ -53,6 +53,8 @@ enum Place {
     /// What says where that is.
     Discovery,
     Metrics,
+    /// What a responder serves by HTTP, where there is one.
+    Measurement,
     /// `OPTIONS *`
     Server,
     Unknown,
@@ -117,6 +119,9 @@ impl Router {
                 let answer = Box::pin(self.port.sign_in.respond(&self.port, visit, &who)).await;
                 answer.unwrap_or_else(|problem| problem_response(&problem, facts))
             }
+            Place::Measurement if let Some(responder) = &self.port.responder => {
+                Box::pin(soundings::responder::http::respond(request, &who, &responder.shared)).await
+            }
             Place::Token if request.method() == Method::POST => {
                 Box::pin(delegation::oauth_token(&self.port, request, &who)).await
             }
@@ -136,7 +141,7 @@ impl Router {
         from: IpAddr,
     ) -> Result<Response<Body>, Problem> {
         let path = request.uri().path();
-        if place == Place::Unknown {
+        if matches!(place, Place::Unknown | Place::Measurement) {
             return Err(not_found(path, "Files are below /data/, the interface for programs is below /api/v1/."));
         }
         if request.method() == Method::OPTIONS {
@@ -286,6 +291,7 @@ fn place(request: &mut Request<RequestBody>) -> Place {
         path if below(path, shares::SHARES_PREFIX) => Place::Share,
         path if below(path, "/api/v1/uploads") => Place::Upload,
         path if below(path, "/api") => Place::Api,
+        path if soundings::responder::http::is_place(path) => Place::Measurement,
         _ => Place::Unknown,
     }
 }

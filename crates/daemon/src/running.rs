@@ -2,10 +2,11 @@
 
 use crate::audit::Audit;
 use crate::auth::Gate;
-use crate::metrics::{Counters, ProcessFacts, Readings};
+use crate::metrics::{Counters, ProcessFacts, Readings, ResponderReadings};
 use crate::openid::SignIn;
 use crate::own_certificate::OwnCertificate;
 use crate::reload::Reloading;
+use crate::responder::Responder;
 use crate::sampler::Sampler;
 use crate::settings::Settings;
 use crate::shares::Shares;
@@ -15,6 +16,7 @@ use net::Drain;
 use policy::{Ask, Decision, Rights};
 use port::Door;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use terms::{LogicalPath, Principal, Timestamp, Verb};
 
@@ -23,7 +25,7 @@ pub(crate) struct Port {
     pub(crate) settings: Settings,
     pub(crate) archive: Archive,
     pub(crate) door: Door,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) shares: Shares,
     pub(crate) sign_in: SignIn,
     pub(crate) counters: Counters,
@@ -35,6 +37,8 @@ pub(crate) struct Port {
     pub(crate) reloading: Reloading,
     /// Of the listener with TLS, if there is one.
     pub(crate) certificate: Option<OwnCertificate>,
+    /// Where the settings have one.
+    pub(crate) responder: Option<Responder>,
 }
 
 impl Port {
@@ -126,6 +130,7 @@ impl Port {
             started: Some(self.since),
             engine: self.archive.engine(),
             process: ProcessFacts::read(),
+            responder: self.responder.as_ref().map(|responder| ResponderReadings::of(&responder.shared)),
             ..crate::traffic::readings(traffic)
         }
     }

@@ -11,12 +11,14 @@ use crate::openid::SignIn;
 use crate::own_certificate::OwnCertificate;
 use crate::problems::chain;
 use crate::reload::{Reloading, Reread};
+use crate::responder::{OfGate, Responder};
 use crate::router::Router;
 use crate::running::Port;
 use crate::sampler::{SAMPLE_INTERVAL, Sampler};
 use crate::settings::{Limits, Settings};
 use crate::shares::Shares;
 use archive::{Archive, ArchiveError};
+use futures_util::FutureExt as _;
 use net::certificate::ServerCertificate;
 use net::{Drain, ServeSettings};
 use policy::Rights;
@@ -35,8 +37,8 @@ const BACKLOG: u32 = 1024;
 /// What the command line asks beside the settings.
 #[derive(Default)]
 pub struct RunOptions {
-    /// Where to write, once listening, a JSON object with `pid`, `addresses`, `data_dir`, `ca_file` and
-    /// `admin_token_file`. It is removed at the end.
+    /// Where to write, once listening, a JSON object with `pid`, `addresses`, `data_dir`, `ca_file`,
+    /// `admin_token_file` and `responder`. It is removed at the end.
     pub ready_file: Option<PathBuf>,
     /// Where to write the first administrator's token instead of telling it.
     pub admin_token_file: Option<PathBuf>,
@@ -61,6 +63,8 @@ pub struct Started {
     pub admin_token: Option<Zeroizing<String>>,
     /// The file that holds it otherwise.
     pub admin_token_file: Option<PathBuf>,
+    /// The measurement port.
+    pub responder: Option<SocketAddr>,
     /// What deserves a second look.
     pub warnings: Vec<String>,
 }
@@ -86,16 +90,21 @@ pub async fn run(settings: Settings, options: RunOptions) -> Result<Ending, Prob
     let certificate = if settings.listen.tls { Some(host_certificate(&settings)?) } else { None };
     let port = open_port(&settings, archive.clone(), certificate.as_ref()).await?;
     let listeners = Listeners::open(&settings, port.certificate.as_ref())?;
+    let measurement = port.responder.as_ref().map(Responder::listen).transpose()?;
     if let Some(reread) = options.reread {
         port.reloading.read_from(reread);
     }
     let token = first_token(&archive, SystemTime::now().into()).await?;
-    let started = started(&settings, &listeners, certificate, token, options.admin_token_file)?;
+    let mut started = started(&settings, &listeners, certificate, token, options.admin_token_file)?;
+    started.responder = measurement.as_ref().map(|(_, address)| *address);
     if let Some(file) = &options.ready_file {
         write_whole(file, &ready_json(&started), 0o644)?;
     }
     started.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     tracing::info!("listening on {}", started.addresses.join(" and "));
+    if let Some(address) = started.responder {
+        tracing::info!("the measurement port is {address}");
+    }
     if let Some(tell) = options.on_started {
         tell(&started);
     }
@@ -103,7 +112,7 @@ pub async fn run(settings: Settings, options: RunOptions) -> Result<Ending, Prob
     port.audit.tell(Event::Start, None, "", told);
     notify(&[sd_notify::NotifyState::Ready]);
     drop(started);
-    let ending = serve(&port, listeners, signals, reloads).await;
+    let ending = serve(&port, listeners, measurement.map(|(listener, _)| listener), signals, reloads).await;
     if let Some(file) = &options.ready_file {
         let _ = std::fs::remove_file(file);
     }
@@ -158,8 +167,14 @@ pub(crate) async fn open_port(
     if let Some(own) = &certificate {
         gate.certificates.ask_by(own.shown())?;
     }
+    let drain = Drain::new();
+    let gate = Arc::new(gate);
+    let callers = Arc::new(OfGate { gate: Arc::clone(&gate), audit: audit.clone() });
+    let shown = certificate.as_ref().map(|own| Arc::clone(own.shown()));
+    let responder = Responder::of(settings, door.rights().clone(), callers, drain.clone(), shown);
     Ok(Arc::new(Port {
         gate,
+        responder,
         shares: Shares::open(archive.clone()),
         sign_in: SignIn::open(settings)?,
         settings: settings.clone(),
@@ -167,7 +182,7 @@ pub(crate) async fn open_port(
         door,
         counters: Counters::default(),
         sampler: Sampler::default(),
-        drain: Drain::new(),
+        drain,
         started: Instant::now(),
         since: SystemTime::now(),
         audit,
@@ -242,12 +257,24 @@ fn serve_settings(limits: &Limits, tls: Option<Arc<ServerCertificate>>) -> Serve
     }
 }
 
-async fn serve(port: &Arc<Port>, listeners: Listeners, signals: StopSignals, reloads: ReloadSignal) -> Ending {
+async fn serve(
+    port: &Arc<Port>,
+    listeners: Listeners,
+    measurement: Option<TcpListener>,
+    signals: StopSignals,
+    reloads: ReloadSignal,
+) -> Ending {
     let router = Arc::new(Router::new(Arc::clone(port)));
     let serving = listeners
         .listening
         .into_iter()
-        .map(|(listener, serve, _)| net::serve(listener, serve, Arc::clone(&router), port.drain.clone()));
+        .map(|(listener, serve, _)| net::serve(listener, serve, Arc::clone(&router), port.drain.clone()).boxed());
+    let measured = port
+        .responder
+        .as_ref()
+        .zip(measurement)
+        .map(|(responder, listener)| soundings::responder::run(listener, Arc::clone(&responder.shared)).boxed());
+    let serving = serving.chain(measured);
     let sampling = sample(port);
     let watching = watch(port);
     tokio::select! {
@@ -312,6 +339,7 @@ fn started(
         ca_file: certificate.and_then(|certificate| certificate.ca_file),
         admin_token: token,
         admin_token_file: None,
+        responder: None,
         warnings: settings.warnings(),
     };
     if let (Some(file), Some(token)) = (&token_file, &started.admin_token) {
@@ -330,6 +358,7 @@ fn ready_json(started: &Started) -> String {
         "data_dir": started.data_dir.to_string_lossy(),
         "ca_file": path(&started.ca_file),
         "admin_token_file": path(&started.admin_token_file),
+        "responder": started.responder.map(|address| address.to_string()),
     })
     .to_string()
 }
@@ -358,7 +387,7 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Problem {
 }
 
 /// Each connection and each open file needs a descriptor; the usual soft limit of 1,024 is for programs that use select.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -5,6 +5,7 @@ mod files;
 mod namespaces;
 mod policy;
 mod reload;
+mod responder;
 mod shares;
 mod status;
 mod tokens;
@@ -63,6 +64,7 @@ fn endpoints() -> OpenApiRouter<Arc<Port>> {
         .routes(routes!(shares::revoke))
         .routes(routes!(audit::audit))
         .routes(routes!(reload::reload))
+        .routes(routes!(responder::responder))
 }
 
 #[derive(OpenApi)]

@@ -30,6 +30,12 @@ metrics! {
     FILES_BYTES Gauge "portolan_files_bytes" "Bytes of the files that the archive has a record of.";
     SPACE Gauge "portolan_namespace_size_bytes" "Size of the file system that holds the store of a namespace.";
     FREE Gauge "portolan_namespace_free_bytes" "Free bytes, for this process, in the file system that holds the store of a namespace.";
+    TESTS Counter "portolan_responder_tests_total" "Tests of throughput that have ended, by protocol and how: finished, or broken off.";
+    TESTS_RUNNING Gauge "portolan_responder_tests_running" "Tests of throughput that run, by protocol.";
+    TESTS_WAITING Gauge "portolan_responder_tests_waiting" "Tests of throughput that wait for their turn.";
+    TESTS_REFUSED Counter "portolan_responder_refused_total" "Callers of the responder that were sent away, by protocol (`none`: before that was known) and reason.";
+    TESTS_RECEIVED Counter "portolan_responder_received_bytes_total" "Bytes received by tests that have ended, by protocol.";
+    TESTS_SENT Counter "portolan_responder_sent_bytes_total" "Bytes sent by tests that have ended, by protocol.";
     EXPIRY Gauge "portolan_certificate_expiry_timestamp_seconds" "When the certificate of this host expires, in seconds since 1970.";
     ISSUER_KEYS Gauge "portolan_issuer_keys" "Keys of an issuer of signed tokens that are in force; 0: its tokens cannot be judged.";
     ISSUER_FETCHED Gauge "portolan_issuer_keys_fetched_timestamp_seconds" "When the keys of an issuer were fetched, in seconds since 1970.";

@@ -5,6 +5,7 @@
 
 mod list;
 mod process;
+mod responder;
 mod text;
 
 use crate::auth::IssuerState;
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 #[cfg(test)]
 use list::reference_markdown;
 pub(crate) use process::ProcessFacts;
+pub(crate) use responder::ResponderReadings;
 
 #[cfg(test)]
 mod tests;
@@ -118,6 +120,7 @@ pub(crate) struct Readings {
     pub(crate) started: Option<SystemTime>,
     pub(crate) engine: &'static str,
     pub(crate) process: ProcessFacts,
+    pub(crate) responder: Option<ResponderReadings>,
 }
 
 /// The page.
@@ -127,6 +130,7 @@ pub(crate) fn page(counters: &Counters, readings: &Readings) -> String {
     requests(&mut page, counters);
     transfers(&mut page, readings);
     storage(&mut page, readings);
+    responder::tell(&mut page, readings.responder.as_ref());
     process::tell(&mut page, &readings.process, readings.started);
     page.finish()
 }

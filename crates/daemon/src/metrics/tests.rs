@@ -25,9 +25,33 @@ fn full() -> String {
         started: Some(SystemTime::now()),
         engine: "sqlite",
         process: ProcessFacts::read(),
+        responder: Some(responder()),
         ..Readings::default()
     };
     page(&counters, &readings)
+}
+
+/// One test that runs, one that has ended, one caller sent away.
+fn responder() -> ResponderReadings {
+    use policy::{Policy, Rights};
+    use soundings::guard::turn::{TurnSettings, Turns};
+    use soundings::guard::{Allowance, Guard};
+    use soundings::responder::{Anyone, Protocol, Refusal, Settings, Shared, Start};
+    let rights = Rights::new(Policy::default(), ());
+    let turns = Turns::new(TurnSettings::default());
+    let guard = Guard::new(rights, Allowance::anyone(None), Allowance::entitled(), turns);
+    let shared = Shared::new(guard, std::sync::Arc::new(Anyone), net::Drain::new(), Settings::default());
+    let start = |protocol| Start {
+        protocol,
+        who: "anonymous".to_owned(),
+        peer: std::net::SocketAddr::from(([192, 0, 2, 1], 5201)),
+        what: "TCP".to_owned(),
+        longest: std::time::Duration::from_secs(10),
+    };
+    let _running = shared.runs.begin(start(Protocol::Iperf3));
+    drop(shared.runs.begin(start(Protocol::Ndt7)));
+    shared.runs.refused(None, Refusal::Silent);
+    ResponderReadings::of(&shared)
 }
 
 #[test]
@@ -40,6 +64,9 @@ fn the_page_tells_each_metric_of_the_list_once() {
     assert_eq!(page.matches("# TYPE").count(), list::ALL.len());
     assert!(page.contains("portolan_http_requests_total{method=\"OTHER\",status_class=\"4xx\"} 1\n"));
     assert!(page.contains("portolan_refused_total{reason=\"not-signed-in\"} 1\n"));
+    assert!(page.contains("portolan_responder_tests_running{protocol=\"iperf3\"} 1\n"));
+    assert!(page.contains("portolan_responder_tests_total{protocol=\"ndt7\",outcome=\"broken\"} 1\n"));
+    assert!(page.contains("portolan_responder_refused_total{protocol=\"none\",reason=\"silent\"} 1\n"));
     assert!(page.contains("portolan_publish_group_files_bucket{le=\"+Inf\"} 8\n"));
     assert!(page.contains("namespace=\"/odd \\\"name\\\"\\\\\""));
 }

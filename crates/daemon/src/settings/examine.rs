@@ -33,6 +33,11 @@ pub(super) fn examine(settings: &Settings) -> Vec<String> {
             Err(problem) => doubts.push(problem.to_string()),
         }
     }
+    if let Some(scratch) = &settings.responder.scratch
+        && !scratch.is_dir()
+    {
+        doubts.push(format!("the folder {} for tests of disks is not there", scratch.display()));
+    }
     let left_out = crate::auth::examine_certificates(&settings.certificates);
     doubts.extend(left_out.iter().map(|sentence| sentence.trim_end_matches('.').to_owned()));
     doubts

@@ -17,6 +17,7 @@ pub use list::audit::{Audit, WhenUnwritable};
 pub use list::certificates::Certificates;
 pub use list::issuer::Issuer;
 pub use list::macaroons::Macaroons;
+pub use list::responder::{Responder, SharedBudget};
 pub use list::rights::PolicyFiles;
 pub use list::shares::Shares;
 pub use list::sign_in::{OpenId, SignIn};
@@ -69,6 +70,8 @@ pub struct Settings {
     pub macaroons: Macaroons,
     /// Addresses that are passed on.
     pub shares: Shares,
+    /// Measurement by others.
+    pub responder: Responder,
     /// The record of who did what.
     pub audit: Audit,
 }

@@ -46,6 +46,14 @@ store = "s"
 prefix = "/a/"
 store = "s"
 
+[responder]
+turns = "share"
+uplink = "10"
+
+[responder.budget]
+keeper = "dtn1"
+name = "our uplink"
+
 [log]
 level = "warning"
 format = 7
@@ -72,9 +80,14 @@ portolan.toml:24:11: 'digests' is wrong: 'sha1' is not one of adler32, crc32c, m
 portolan.toml:25:13: 'anonymous' cannot be \"write\"; write one of none, read
 portolan.toml:32:10: the prefix /a is given twice; give each namespace its own
 portolan.toml:33:9: the store s is given twice; give each namespace its own
-portolan.toml:36:9: 'level' cannot be \"warning\"; write \"warn\"
-portolan.toml:37:10: 'format' is a bare number; write a text in quotes
-portolan.toml:39:2: there is no setting 'stagin' at the top; write 'staging'";
+portolan.toml:35:1: responder has no 'listen'; add `listen = \"[::]:5201\"`
+portolan.toml:36:9: 'turns' cannot be \"share\"; write \"shared\"
+portolan.toml:37:10: 'uplink' cannot be \"10\": '10' has no unit; write one of bit/s, kbit/s, Mbit/s, Gbit/s, Tbit/s; write a rate with its unit, as \"8 kbit/s\"
+portolan.toml:40:10: 'keeper' cannot be \"dtn1\": there is no port; write a host and a port, as \"dtn1.example.org:5201\"
+portolan.toml:41:8: 'name' cannot be \"our uplink\": it is no such name; write 1 to 64 letters, digits, '-', '_' or '.'
+portolan.toml:44:9: 'level' cannot be \"warning\"; write \"warn\"
+portolan.toml:45:10: 'format' is a bare number; write a text in quotes
+portolan.toml:47:2: there is no setting 'stagin' at the top; write 'staging'";
     assert_eq!(findings(text), expected);
 }
 

@@ -12,8 +12,10 @@ use terms::{LogicalPath, Principal, Rate, Timestamp, Verb};
 /// What somebody may ask of a responder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Allowance {
-    /// Longest test, its warm-up with it.
+    /// Longest test over TCP and TLS, its warm-up with it.
     pub longest: Duration,
+    /// Longest test over UDP, likewise.
+    pub datagrams_longest: Duration,
     /// TCP and TLS, all streams of one direction together; `None` is without bound.
     pub stream_rate: Option<Rate>,
     /// UDP, all streams together; `None` is without bound.
@@ -33,6 +35,7 @@ impl Allowance {
         let gigabit = Rate(1_000_000_000);
         Self {
             longest: Duration::from_secs(60),
+            datagrams_longest: Duration::from_secs(60),
             stream_rate: Some(gigabit),
             datagram_rate: Some(uplink.map_or(gigabit, |uplink| Rate(uplink.0 / 2).min(gigabit))),
             datagrams_out: false,
@@ -45,6 +48,7 @@ impl Allowance {
     pub fn entitled() -> Self {
         Self {
             longest: Duration::from_secs(86_400),
+            datagrams_longest: Duration::from_secs(86_400),
             stream_rate: None,
             datagram_rate: None,
             datagrams_out: true,
@@ -80,6 +84,11 @@ impl Guard {
     /// Decides for the audit record whether this caller may have more than anyone.
     pub fn used(&self, who: &Principal, now: Timestamp) -> policy::Decision {
         self.rights.decide(Ask::new(who, Verb::Measure, &LogicalPath::root(), now))
+    }
+
+    /// What those may who have the verb `measure`.
+    pub fn entitled(&self) -> Allowance {
+        self.entitled
     }
 
     /// What anyone may.

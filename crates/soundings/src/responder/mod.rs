@@ -19,6 +19,7 @@ mod listener;
 mod places;
 mod registry;
 mod runs;
+mod uplink;
 
 pub use callers::{Anyone, Callers};
 pub use listener::run;
@@ -26,6 +27,7 @@ pub use places::Place;
 pub(crate) use registry::Leads;
 pub use registry::{Arrival, COOKIE_BYTES, Cookie, Expected, Registry, is_cookie};
 pub use runs::{Moved, Protocol, Refusal, Run, RunView, Runs, Start, Totals};
+pub use uplink::uplink;
 
 use crate::guard::Guard;
 use crate::guard::turn::{Claim, NoTurn, Turn, Waiting};

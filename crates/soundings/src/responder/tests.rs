@@ -167,3 +167,27 @@ async fn a_test_that_outlasts_draining_is_told() {
     let totals = shared.runs.totals();
     assert_eq!((totals.broken[&Protocol::Iperf3], totals.sent_bytes[&Protocol::Iperf3]), (1, 7));
 }
+
+/// The interface of the default route is found as the kernel writes it, and an unknown speed stays unknown.
+#[test]
+fn the_uplink_is_that_of_the_default_route() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    assert_eq!(uplink::default_interface(folder.path()), None);
+    let unreachable = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n";
+    write("ipv6_route", unreachable);
+    assert_eq!(uplink::default_interface(folder.path()), None);
+    write("ipv6_route", &(unreachable.replace("      lo", "    ens4") + unreachable));
+    assert_eq!(uplink::default_interface(folder.path()).as_deref(), Some("ens4"));
+    write(
+        "route",
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+         ens3\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
+         ens3\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",
+    );
+    assert_eq!(uplink::default_interface(folder.path()).as_deref(), Some("ens3"));
+    for (text, rate) in [("10000\n", Some(terms::Rate(10_000_000_000))), ("-1\n", None), ("", None), ("0\n", None)] {
+        write("speed", text);
+        assert_eq!(uplink::rate(folder.path()), rate);
+    }
+}

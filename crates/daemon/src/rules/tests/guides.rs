@@ -21,9 +21,13 @@ fn the_examples_of_the_guides_are_settings() {
     assert!(read >= 5, "{read}");
 }
 
+/// Its examples are scenarios of emulated networks.
+const OF_THE_LAB: &str = "lab.md";
+
 /// `README.md` and the guides.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let guides = std::fs::read_dir(root.join("docs/guides")).expect("the guides");
-    guides.map(|entry| entry.expect("an entry").path()).chain([root.join("README.md")]).collect()
+    let guides = guides.map(|entry| entry.expect("an entry").path()).filter(|page| !page.ends_with(OF_THE_LAB));
+    guides.chain([root.join("README.md")]).collect()
 }

@@ -10,6 +10,7 @@ mod listen;
 pub(super) mod macaroons;
 mod namespace;
 mod own;
+pub(super) mod responder;
 pub(super) mod rights;
 pub(super) mod shares;
 pub(super) mod sign_in;
@@ -106,6 +107,8 @@ pub(in crate::settings) static SECTIONS: &[&Section] = &[
     &certificates::SECTION,
     &macaroons::SECTION,
     &shares::SECTION,
+    &responder::SECTION,
+    &responder::BUDGET,
     &audit::SECTION,
     &own::METRICS,
     &own::LOG,
@@ -151,6 +154,7 @@ pub(in crate::settings) fn built_in() -> Settings {
         certificates: certificates::Certificates::default(),
         macaroons: macaroons::Macaroons::default(),
         shares: shares::Shares::default(),
+        responder: responder::Responder::default(),
         audit: audit::Audit::default(),
     };
     for setting in SECTIONS.iter().filter(|section| section.begin.is_none()).flat_map(|section| section.settings) {
