@@ -7,6 +7,7 @@ mod demo;
 mod files;
 mod httpload;
 mod init;
+mod lab;
 mod narrow;
 mod policy;
 mod reach;
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     /// Measure what the way to another host carries, and what limits it
     #[command(long_about = throughput::ABOUT)]
     Throughput(Box<throughput::Arguments>),
+    /// Build networks with distance, loss and narrow links on this machine
+    #[command(long_about = lab::ABOUT)]
+    Lab(Box<lab::Arguments>),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the manual page
@@ -75,6 +79,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Files(command) => files::run(command).await,
         Command::Httpload(arguments) => httpload::run(*arguments).await,
         Command::Throughput(arguments) => throughput::run(*arguments).await,
+        Command::Lab(arguments) => lab::run(*arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
     }

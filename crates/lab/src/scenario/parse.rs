@@ -34,7 +34,7 @@ impl Scenario {
 
 fn read(reader: &mut Reader, top: Fields<'_, '_>) -> Scenario {
     reader.only(top, "at the top", &[TOP]);
-    let name = reader.take(top, "name", |value| value::text(value, "write a text").map(str::to_owned));
+    let name = reader.take(top, "name", value::title);
     let seed = reader.take(top, "seed", |value| value::whole(value, 0, i64::MAX));
     let v4 = reader.take(top, "ipv4", value::boolean).unwrap_or(true);
     let v6 = reader.take(top, "ipv6", value::boolean).unwrap_or(true);

@@ -29,6 +29,7 @@ pub(super) const LEAST_MTU: i64 = 576;
 const MOST_MTU: i64 = 65_535;
 /// Names become those of devices, of which Linux allows 15 octets.
 const MOST_NAME_BYTES: usize = 15;
+const MOST_TITLE_BYTES: usize = 64;
 /// The longest that a scenario may speak of: a week.
 pub(super) const LONGEST_RUN: Duration = Duration::from_secs(7 * 86_400);
 
@@ -201,6 +202,18 @@ pub(super) fn share(value: &DeValue<'_>) -> Taken<f64> {
 
 pub(super) fn octets(value: &DeValue<'_>) -> Taken<u16> {
     whole(value, LEAST_MTU, MOST_MTU).map(|octets| u16::try_from(octets).unwrap_or(u16::MAX))
+}
+
+/// The name of a scenario: what it keeps on disk is called so.
+pub(super) fn title(value: &DeValue<'_>) -> Taken<String> {
+    let instead = "write a name of at most 64 letters, digits, '-', '_' and '.', that begins with a letter or digit";
+    let written = text(value, instead)?;
+    let letters = written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let begins = written.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if !letters || !begins || written.len() > MOST_TITLE_BYTES {
+        return refuse(format!("cannot be \"{written}\""), instead);
+    }
+    Ok(written.to_owned())
 }
 
 /// The name of a node or a link.
