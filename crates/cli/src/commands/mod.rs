@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod completions;
 mod demo;
+mod doctor;
 mod files;
 mod httpload;
 mod init;
@@ -58,6 +59,9 @@ pub(crate) enum Command {
     /// Build networks with distance, loss and narrow links on this machine
     #[command(long_about = lab::ABOUT)]
     Lab(Box<lab::Arguments>),
+    /// Find what keeps this host from filling a long path, and how to mend it
+    #[command(long_about = doctor::ABOUT)]
+    Doctor(Box<doctor::Arguments>),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the manual page
@@ -80,6 +84,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Httpload(arguments) => httpload::run(*arguments).await,
         Command::Throughput(arguments) => throughput::run(*arguments).await,
         Command::Lab(arguments) => lab::run(*arguments).await,
+        Command::Doctor(arguments) => doctor::run(*arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
     }

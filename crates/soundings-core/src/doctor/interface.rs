@@ -252,7 +252,7 @@ fn interrupts(interface: &Interface, facts: &Facts, goal: &Goal) -> Finding {
         Some(false) => "; irqbalance does not run",
         None => "",
     };
-    let queues = interface.receive_queues.map_or_else(String::new, |queues| format!(", {queues} receive queues"));
+    let queues = interface.receive_queues.map_or_else(String::new, |queues| format!(", receive queues: {queues}"));
     let found = format!("{taking} of {} processors take them{queues}{balance}", counts.len());
     let alone = taking == 1 && counts.len() > 1 && total > INTERRUPTS_LEAST;
     let spread = interface.spread_by_software == Some(true);

@@ -239,7 +239,7 @@ impl Arguments {
 }
 
 /// `host`, `host:port`, `[address]`, `[address]:port`, or an address of IPv6 as it is.
-fn split(text: &str) -> Result<(String, u16), Problem> {
+pub(crate) fn split(text: &str) -> Result<(String, u16), Problem> {
     let wrong = || misused(format!("'{text}' is no host, and no host with a port"));
     if text.parse::<std::net::Ipv6Addr>().is_ok() {
         return Ok((text.to_owned(), PORT));
