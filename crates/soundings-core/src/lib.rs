@@ -5,7 +5,10 @@
 pub mod distribution;
 pub mod doctor;
 pub mod iperf3;
+pub mod lease;
 pub mod load;
+pub mod ndt7;
 pub mod path_model;
 pub mod throughput;
+pub mod tlsping;
 pub mod verdict;
