@@ -8,3 +8,4 @@ pub mod load;
 pub mod ndt7;
 pub mod responder;
 pub mod throughput;
+pub mod tlsping;

@@ -270,6 +270,16 @@ impl Speaker {
         }
     }
 
+    /// Waits until a request can be sent: the answer before has been read. False when the other end has closed the
+    /// connection, as servers do after so many requests or so much time.
+    pub async fn ready(&mut self) -> bool {
+        match &mut self.sender {
+            Sender::One(sender) => sender.ready().await.is_ok(),
+            Sender::Many(sender) => sender.ready().await.is_ok(),
+            Sender::Taken => false,
+        }
+    }
+
     /// Sends a request whose URI is absolute, and returns when the head of the response is there. It has no time limit.
     pub async fn send(&mut self, request: Request<ClientBody>) -> Result<Response<Incoming>, ClientError> {
         let failed = |error| ClientError::new(Phase::Receive, &self.origin, Cause::Http(error));

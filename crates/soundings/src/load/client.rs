@@ -219,7 +219,9 @@ impl Work {
     /// One request after another.
     async fn stream(self: Arc<Self>, mut speaker: Speaker, facts: net::ConnectionFacts) -> Tally {
         let mut tally = Tally::default();
-        while let Some(number) = self.take() {
+        // A connection that its server closed between two requests is no failure: another one is opened.
+        while speaker.ready().await {
+            let Some(number) = self.take() else { break };
             let made = tokio::select! {
                 biased;
                 made = self.ask.make(&mut speaker, &facts, number) => made,
