@@ -46,7 +46,8 @@ pub use settings::ServeSettings;
 pub use tcp_info::tcp_info;
 pub use terms::TcpInfo;
 pub use tune::{
-    SocketFacts, SocketOptions, congestion_controls, connect_tuned, datagrams, listen_tuned, pace, retune, socket_facts,
+    SocketFacts, SocketOptions, congestion_controls, connect_tuned, datagrams, listen_tuned, pace, retune,
+    retune_datagrams, socket_facts,
 };
 pub use upgrade::{Takeover, Upgraded};
 

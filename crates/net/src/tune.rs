@@ -90,6 +90,11 @@ pub fn retune(stream: &impl AsFd, ipv6: bool, options: &SocketOptions) -> io::Re
     tune_stream(&SockRef::from(stream), ipv6, options)
 }
 
+/// Applies to an open UDP socket what can be changed on it.
+pub fn retune_datagrams(socket: &impl AsFd, ipv6: bool, options: &SocketOptions) -> io::Result<()> {
+    tune(&SockRef::from(socket), ipv6, options)
+}
+
 /// What the kernel made of the options of an open socket.
 pub fn socket_facts(socket: &impl AsFd) -> io::Result<SocketFacts> {
     let socket = SockRef::from(socket);

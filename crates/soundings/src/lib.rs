@@ -4,6 +4,7 @@
 
 pub mod doctor;
 pub mod guard;
+pub mod iperf3;
 pub mod load;
 pub mod ndt7;
 pub mod responder;

@@ -1,6 +1,6 @@
 //! A test as iperf3's text: an iperf3 user reads it at once. Line by line, so that it can be shown as the test runs.
 
-use super::model::{End, Interval, Role, Span, Start};
+use super::model::{End, Interval, Role, Span, Start, StreamEnd};
 use super::report::sum;
 use super::wire::Direction;
 use terms::TcpInfo;
@@ -104,18 +104,21 @@ impl<'a> Text<'a> {
     pub fn interval(&self, interval: &Interval) -> Vec<String> {
         let mut lines = Vec::new();
         let mark = if interval.omitted { "(omitted)" } else { "" };
-        for (stream, span) in self.start.streams.iter().zip(&interval.streams) {
-            let name = format!("[{:3}]{}", stream.socket, self.role(stream.sends));
-            lines.push(self.interval_line(&name, stream.sends, span, true, mark));
-        }
         let directions = self.start.directions();
-        for (sends, places) in directions.iter().filter(|(_, places)| places.len() > 1) {
-            let spans: Vec<Span> = places.iter().filter_map(|place| interval.streams.get(*place)).copied().collect();
-            let name = format!("[SUM]{}", self.role(*sends));
-            lines.push(self.interval_line(&name, *sends, &sum(&spans), false, mark));
-        }
-        if directions.iter().any(|(_, places)| places.len() > 1) {
+        let many = directions.iter().any(|(_, places)| places.len() > 1);
+        if many && interval.streams.first().is_some_and(|first| first.start > 0.0) {
             lines.push(RULE.to_owned());
+        }
+        for (sends, places) in &directions {
+            let of_direction = || places.iter().filter_map(|place| interval.streams.get(*place));
+            for (place, span) in places.iter().zip(of_direction()) {
+                lines.push(self.interval_line(&self.name(*place), *sends, span, true, mark));
+            }
+            if places.len() > 1 {
+                let spans: Vec<Span> = of_direction().copied().collect();
+                let name = format!("[SUM]{}", self.role(*sends));
+                lines.push(self.interval_line(&name, *sends, &sum(&spans), false, mark));
+            }
         }
         self.titled(lines)
     }
@@ -123,31 +126,49 @@ impl<'a> Text<'a> {
     /// The lines after the last interval. Of a server: its own side only, as iperf3 shows it.
     pub fn closing(&self, end: &End) -> Vec<String> {
         let mut lines = vec![RULE.to_owned(), self.head(true)];
-        let client = self.start.role == Role::Client;
-        for (stream, figures) in self.start.streams.iter().zip(&end.streams) {
-            let name = format!("[{:3}]{}", stream.socket, self.role(stream.sends));
-            if client || stream.sends {
-                lines.push(self.end_line(&name, &figures.sent, figures.retransmits, "sender"));
+        for (sends, places) in self.start.directions() {
+            let ends: Vec<&StreamEnd> = places.iter().filter_map(|place| end.streams.get(*place)).collect();
+            for (place, figures) in places.iter().zip(&ends) {
+                let name = self.name(*place);
+                lines.extend(self.end_lines(&name, sends, figures.retransmits, &figures.sent, &figures.received));
             }
-            if client || !stream.sends {
-                lines.push(self.end_line(&name, &figures.received, None, "receiver"));
-            }
-        }
-        for (sends, places) in self.start.directions().into_iter().filter(|(_, places)| places.len() > 1) {
-            let ends: Vec<_> = places.iter().filter_map(|place| end.streams.get(*place)).collect();
-            let name = format!("[SUM]{}", self.role(sends));
-            let retransmits = ends.iter().filter_map(|end| end.retransmits).reduce(u64::saturating_add);
-            if client || sends {
-                let spans: Vec<Span> = ends.iter().map(|end| end.sent).collect();
-                lines.push(self.end_line(&name, &sum(&spans), retransmits, "sender"));
-            }
-            if client || !sends {
-                let spans: Vec<Span> = ends.iter().map(|end| end.received).collect();
-                lines.push(self.end_line(&name, &sum(&spans), None, "receiver"));
+            if ends.len() > 1 {
+                let name = format!("[SUM]{}", self.role(sends));
+                let retransmits = ends.iter().filter_map(|end| end.retransmits).reduce(u64::saturating_add);
+                let sent = sum(&ends.iter().map(|end| end.sent).collect::<Vec<_>>());
+                let received = sum(&ends.iter().map(|end| end.received).collect::<Vec<_>>());
+                lines.extend(self.end_lines(&name, sends, retransmits, &sent, &received));
             }
         }
+        let mut lines = self.titled(lines);
         lines.extend(peer_output(end));
-        self.titled(lines)
+        lines
+    }
+
+    fn end_lines(
+        &self,
+        name: &str,
+        sends: bool,
+        retransmits: Option<u64>,
+        sent: &Span,
+        received: &Span,
+    ) -> Vec<String> {
+        let client = self.start.role == Role::Client;
+        let mut lines = Vec::with_capacity(2);
+        if client || sends {
+            lines.push(self.end_line(name, sent, retransmits, "sender"));
+        }
+        if client || !sends {
+            lines.push(self.end_line(name, received, None, "receiver"));
+        }
+        lines
+    }
+
+    fn name(&self, place: usize) -> String {
+        self.start
+            .streams
+            .get(place)
+            .map_or_else(String::new, |stream| format!("[{:3}]{}", stream.socket, self.role(stream.sends)))
     }
 
     fn titled(&self, lines: Vec<String>) -> Vec<String> {

@@ -3,7 +3,7 @@
 use super::http::Pages;
 use super::places::{NoPlace, Place, Places};
 use super::registry::{Arrival, COOKIE_BYTES, Cookie, Leads, is_cookie};
-use super::runs::{Protocol, Refusal};
+use super::runs::Refusal;
 use super::{CUT_GRACE, Shared};
 use net::{Connection, Drained, ServeSettings};
 use std::io;
@@ -192,10 +192,9 @@ async fn answer(caller: Caller, address: SocketAddr, place: Place, shared: Arc<S
             net::serve_one(connection, settings, Arc::new(Pages::new(shared)), drain).await;
             drop(place);
         }
-        // No tool of these kinds is here.
         Caller::Iperf3(connection, cookie) => {
-            drop((connection, cookie));
-            shared.runs.refused(Some(Protocol::Iperf3), Refusal::Malformed);
+            crate::iperf3::serve_control(connection, cookie, address, shared).await;
+            drop(place);
         }
         Caller::Throughput(connection) => {
             crate::throughput::serve_control(connection, address, shared).await;

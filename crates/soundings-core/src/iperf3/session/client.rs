@@ -22,8 +22,9 @@ pub enum ClientEvent {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
-    /// For its turn.
+    /// To be asked for the parameters.
     Waiting,
+    /// To be accepted; for its turn, too.
     Parameters,
     Streams,
     Starting,
@@ -40,8 +41,8 @@ enum Stage {
 impl Stage {
     fn during(self) -> &'static str {
         match self {
-            Self::Waiting => "this client waited for its turn",
-            Self::Parameters => "the parameters were judged",
+            Self::Waiting => "this client waited to be asked",
+            Self::Parameters => "this client waited for its turn",
             Self::Streams => "the streams were opened",
             Self::Starting => "the test was to begin",
             Self::Running => "the test ran",
@@ -62,6 +63,7 @@ pub struct ClientSession {
     events: Events<ClientEvent>,
     parameters: Vec<u8>,
     deadlines: Deadlines,
+    patience: Duration,
     longest: Duration,
 }
 
@@ -82,7 +84,7 @@ impl ClientSession {
             Duration::from_secs(parameters.seconds.saturating_add(parameters.omit_seconds))
         };
         let parameters = frame(&parameters.to_json());
-        Self { stage: Stage::Waiting, line, events: Events::new(), parameters, deadlines, longest }
+        Self { stage: Stage::Waiting, line, events: Events::new(), parameters, deadlines, patience, longest }
     }
 
     /// The time is over, or all is sent.
@@ -213,8 +215,8 @@ impl ClientSession {
             (State::ParamExchange, Stage::Waiting) => {
                 let parameters = std::mem::take(&mut self.parameters);
                 self.line.outgoing.extend(parameters);
-                // Among the answers may be that it is busy after all; UDP tests of one host queue for their streams.
-                self.go(now, Stage::Parameters, self.deadlines.streams.saturating_add(self.deadlines.streams));
+                // A server of ours lets us wait for our turn here, one of iperf3 does not let us wait at all.
+                self.go(now, Stage::Parameters, self.patience);
             }
             (State::CreateStreams, Stage::Parameters) => {
                 self.go(now, Stage::Streams, self.deadlines.streams);

@@ -22,8 +22,8 @@ pub enum ServerEvent {
 
 #[derive(Debug)]
 enum Stage {
-    /// For its turn.
-    Waiting,
+    /// Before anything was asked.
+    New,
     Parameters,
     Judging,
     Streams {
@@ -42,9 +42,9 @@ enum Stage {
 impl Stage {
     fn during(&self) -> &'static str {
         match self {
-            Self::Waiting => "waiting for its turn",
+            Self::New => "nothing was asked yet",
             Self::Parameters => "telling its parameters",
-            Self::Judging => "its parameters were judged",
+            Self::Judging => "waiting for its turn",
             Self::Streams { .. } => "opening its streams",
             Self::Running => "the test ran",
             Self::Stopping => "the test was stopped",
@@ -65,14 +65,15 @@ pub struct ServerSession {
 }
 
 impl ServerSession {
-    /// Of a client that waits for its turn. Until that comes there is no deadline: who queues sets one.
+    /// Of a client that has shown its cookie. Until it is asked for its parameters there is no deadline.
     pub fn new(deadlines: Deadlines) -> Self {
-        Self { stage: Stage::Waiting, line: Line::default(), events: Events::new(), deadlines }
+        Self { stage: Stage::New, line: Line::default(), events: Events::new(), deadlines }
     }
 
-    /// Its turn has come.
-    pub fn turn(&mut self, now: Duration) {
-        if matches!(self.stage, Stage::Waiting) {
+    /// Asks it for its parameters. From then until they are accepted it waits, in silence, for its turn: 3.12 has no limit
+    /// there, and takes a refusal at any time.
+    pub fn ask(&mut self, now: Duration) {
+        if matches!(self.stage, Stage::New) {
             self.line.state(State::ParamExchange);
             self.go(now, Stage::Parameters, self.deadlines.parameters);
             self.read(now);
@@ -232,7 +233,7 @@ impl ServerSession {
             Stage::Over => Ok(false),
             // The results may already be on their way when the end is being worked at.
             Stage::Stopping => self.bounded(RESULTS_BYTES_MAX + 4),
-            Stage::Waiting => self.bounded(PARAMETERS_BYTES_MAX + 4),
+            Stage::New => self.bounded(PARAMETERS_BYTES_MAX + 4),
             Stage::Judging | Stage::Streams { .. } | Stage::Running | Stage::GoodBye => self.state(now),
         }
     }
