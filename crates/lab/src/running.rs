@@ -174,16 +174,30 @@ impl Running {
     /// A command that will run on a host or router: in its network, with a file of hosts that names the others, and with
     /// its devices in /sys. It is a child like any other.
     pub fn command(&self, node: &str, program: impl AsRef<OsStr>) -> Result<Command, Problem> {
-        let Some(place) = self.state.nodes.iter().find(|place| place.name == node) else {
-            return Err(no_such_node(&self.name, node, &self.state));
-        };
-        let way = Way::into(&self.state, place.file, &self.folder)
-            .tried(|| format!("finding the way to {node}"))
-            .map_err(Failure::problem)?;
+        let way = self.way(node)?;
         let mut command = Command::new(program);
         command.env(LAB_VARIABLE, &self.name).env(HOST_VARIABLE, node);
         way.before(&mut command);
         Ok(command)
+    }
+
+    /// Brings the calling thread into the network of a host or router: sockets that it opens are there from then on. The
+    /// thread should end before the lab does. It needs root, also where the lab does not.
+    pub fn enter(&self, node: &str) -> Result<(), Problem> {
+        let way = self.way(node)?;
+        move_into_link_name_space(way.network.as_fd(), Some(LinkNameSpaceType::Network))
+            .map_err(io::Error::from)
+            .tried(|| format!("entering the network of {node}"))
+            .map_err(Failure::problem)
+    }
+
+    fn way(&self, node: &str) -> Result<Way, Problem> {
+        let Some(place) = self.state.nodes.iter().find(|place| place.name == node) else {
+            return Err(no_such_node(&self.name, node, &self.state));
+        };
+        Way::into(&self.state, place.file, &self.folder)
+            .tried(|| format!("finding the way to {node}"))
+            .map_err(Failure::problem)
     }
 
     /// Ends it: the processes in its networks, then the supervisor and all that it holds, then what is written down.
