@@ -306,6 +306,3 @@ fn keep(buffer: &mut Vec<u8>, spare: &mut Vec<Vec<u8>>, length: usize, layout: L
     };
     Packet { bytes, length, layout }
 }
-
-#[cfg(test)]
-mod tests;
