@@ -7,6 +7,7 @@ pub mod guard;
 pub mod iperf3;
 pub mod load;
 pub mod ndt7;
+pub mod path_model;
 pub mod responder;
 pub mod throughput;
 pub mod tlsping;

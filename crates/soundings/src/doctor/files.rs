@@ -56,7 +56,7 @@ impl Roots {
     }
 
     /// A setting of three numbers.
-    pub(super) fn three(&self, name: &str) -> Option<[u64; 3]> {
+    pub(crate) fn three(&self, name: &str) -> Option<[u64; 3]> {
         let numbers: Vec<u64> = self.setting(name)?.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         numbers.try_into().ok()
     }
