@@ -8,6 +8,7 @@ mod doctor;
 mod files;
 mod httpload;
 mod init;
+mod iperf3;
 mod lab;
 mod narrow;
 mod policy;
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     /// Find what keeps this host from filling a long path, and how to mend it
     #[command(long_about = doctor::ABOUT)]
     Doctor(Box<doctor::Arguments>),
+    /// Measure a path as iperf3 does, with its options, as client or server
+    Iperf3(Box<iperf3::Arguments>),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the manual page
@@ -85,6 +88,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Throughput(arguments) => throughput::run(*arguments).await,
         Command::Lab(arguments) => lab::run(*arguments).await,
         Command::Doctor(arguments) => doctor::run(*arguments).await,
+        Command::Iperf3(arguments) => iperf3::run(*arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
     }
