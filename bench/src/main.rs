@@ -12,14 +12,14 @@ use std::process::ExitCode;
 
 mod cpu;
 mod door;
+mod lab;
 mod netns;
 mod packages;
-#[allow(dead_code, reason = "for the study over distance")]
 mod plot;
 mod policy;
 mod servers;
-#[allow(dead_code, reason = "for the study over distance")]
 mod tools;
+mod wan;
 
 /// Side-by-side comparisons of Portolan with named peers.
 #[derive(Parser)]
@@ -33,14 +33,20 @@ struct Arguments {
 enum Comparison {
     /// GET and PUT against nginx, xrootd and rclone, with the same clients for all.
     Door(door::Options),
+    /// The lab itself: what its links carry, and how true their delay, loss and rate are.
+    Lab(lab::Options),
     /// Decisions about rights against plain Cedar over all rules.
     Policy(policy::Options),
+    /// Throughput over distance and loss against iperf3 and GridFTP, on paths of the lab.
+    Wan(wan::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().comparison {
         Comparison::Door(options) => door::main(&options),
+        Comparison::Lab(options) => lab::main(&options),
         Comparison::Policy(options) => policy::main(&options),
+        Comparison::Wan(options) => wan::main(&options),
     };
     done.unwrap_or_else(|problem| {
         eprintln!("bench: {problem}");
