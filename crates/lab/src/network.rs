@@ -19,8 +19,8 @@ const DEVICE_QUEUE_PACKETS: u32 = 10_000;
 /// What every node has, before what the scenario says: windows that fill 10 Gbit/s over 200 ms, no memory of earlier
 /// connections, no messages of IPv6 to find neighbours where there are none, and packets on any way, as on the Internet.
 const SETTINGS: [(&str, &str); 11] = [
-    ("net.ipv4.tcp_rmem", "4096 131072 268435456"),
-    ("net.ipv4.tcp_wmem", "4096 131072 268435456"),
+    ("net.ipv4.tcp_rmem", "4096 131072 536870912"),
+    ("net.ipv4.tcp_wmem", "4096 131072 536870912"),
     ("net.ipv4.tcp_no_metrics_save", "1"),
     ("net.ipv4.conf.all.rp_filter", "0"),
     ("net.ipv4.conf.default.rp_filter", "0"),
