@@ -7,6 +7,7 @@
 mod command;
 mod debian;
 mod demo;
+mod ndt7;
 mod pypi;
 mod rust;
 mod size;
@@ -24,7 +25,8 @@ Usage: cargo xtask <COMMAND>
                  foreign programs, then the release build, its demonstration and its size
   test --quick   the same without foreign programs, without installing and without the release build
   tidy           the rules that no compiler checks: imports, lengths, bans, links, words
-  install        what the tests need from Debian (as root) and from PyPI (into target/python)
+  install        what the tests need from Debian (as root), from PyPI (into target/python) and from crates.io (into
+                 target/ndt7-client)
   long           the longer fault suite: the server is killed 200 times under load
   size           size of the release binary and memory of an idle server
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["install"] => {
             one(&mut stages, "tools from Debian", debian::install);
             one(&mut stages, "packages from PyPI", || pypi::install(&root));
+            one(&mut stages, "client of ndt7", || ndt7::install(&root));
         }
         ["long"] => long(&mut stages),
         ["size"] => one(&mut stages, "size of the release", || size::check(&root)),
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
 fn test(stages: &mut Stages, root: &Path) {
     stages.run("tools from Debian", debian::install);
     stages.run("packages from PyPI", || pypi::install(root));
+    stages.run("client of ndt7", || ndt7::install(root));
     source(stages);
     if stages.run("build", rust::build) {
         stages.run_with_closing("tests", || rust::tests(rust::Foreign::With));

@@ -22,6 +22,7 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("setuptools", "80.9.0", "needed by scitokens"),
     ("six", "1.17.0", "needed by pymacaroons"),
     ("urllib3", "2.8.0", "needed by requests"),
+    ("websockets", "17.4", "another WebSocket, under a server of ndt7 for our client"),
 ];
 
 /// The environment, from the workspace's folder.
@@ -63,6 +64,6 @@ fn add(root: &Path, wanted: &[String]) -> Outcome {
     let mut arguments = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
     arguments.extend(wanted.iter().map(String::as_str));
     show(&pip, &arguments, &[])?;
-    let check = "import scitokens, pymacaroons, cryptography";
+    let check = "import scitokens, pymacaroons, cryptography, websockets";
     output(&pip, &["-c", check]).map(|_| ()).ok_or_else(|| "what was installed cannot be imported".to_owned())
 }

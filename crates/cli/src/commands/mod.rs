@@ -11,6 +11,7 @@ mod init;
 mod iperf3;
 mod lab;
 mod narrow;
+mod ndt7;
 mod policy;
 mod reach;
 mod reload;
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     Doctor(Box<doctor::Arguments>),
     /// Measure a path as iperf3 does, with its options, as client or server
     Iperf3(Box<iperf3::Arguments>),
+    /// Measure download and upload by ndt7, and what limits them
+    #[command(long_about = ndt7::ABOUT)]
+    Ndt7(Box<ndt7::Arguments>),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the manual page
@@ -89,6 +93,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Lab(arguments) => lab::run(*arguments).await,
         Command::Doctor(arguments) => doctor::run(*arguments).await,
         Command::Iperf3(arguments) => iperf3::run(*arguments).await,
+        Command::Ndt7(arguments) => ndt7::run(*arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
     }

@@ -23,6 +23,8 @@ pub struct Asked {
     pub address: SocketAddr,
     /// Congestion control of our side, as the kernel calls it.
     pub congestion_control: Option<String>,
+    /// Sent with the request: a token, where one is wanted.
+    pub headers: HeaderMap,
 }
 
 /// How far a test is.
@@ -70,7 +72,7 @@ pub async fn measure(
         no_delay: true,
         ..SocketOptions::default()
     };
-    let mut headers = HeaderMap::new();
+    let mut headers = asked.headers.clone();
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("portolan/", env!("CARGO_PKG_VERSION"))));
     let opened = connect(&asked.uri, asked.address, SUBPROTOCOL, headers, settings, &options).await;
     let opened = opened.map_err(|error| unopened(&error, asked))?;

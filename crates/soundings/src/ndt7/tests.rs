@@ -38,7 +38,8 @@ impl Host {
 
     async fn measure(&self, test: Test) -> Result<Measured, Problem> {
         let uri = format!("http://{}{}?client_name=test", self.address, test.path()).parse().unwrap();
-        let asked = Asked { test, uri, address: self.address, congestion_control: None };
+        let asked =
+            Asked { test, uri, address: self.address, congestion_control: None, headers: http::HeaderMap::new() };
         measure(&asked, &ClientSettings::default(), |_| {}).await
     }
 

@@ -13,7 +13,11 @@ fn rate(bits_per_second: f64) -> Rate {
 }
 
 fn millis(seconds: f64) -> String {
-    if seconds < 0.01 { format!("{:.2} ms", seconds * 1e3) } else { format!("{:.0} ms", seconds * 1e3) }
+    match seconds * 1e3 {
+        millis if millis < 0.1 => format!("{:.0} µs", millis * 1e3),
+        millis if millis < 10.0 => format!("{millis:.2} ms"),
+        millis => format!("{millis:.0} ms"),
+    }
 }
 
 fn percent(share: f64) -> String {
