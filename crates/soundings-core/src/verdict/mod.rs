@@ -126,6 +126,8 @@ pub struct HostFacts {
     pub busiest: Option<f64>,
     /// Share of all processors that was busy, with whatever ran.
     pub host: Option<f64>,
+    /// The same by the program alone that measured.
+    pub own: Option<f64>,
     /// Processors.
     pub processors: u32,
     /// Waiting for the disk; mean over the streams. Absent when there is none.
@@ -146,6 +148,8 @@ impl Facts {
         let host = |end: &End, cpu: &dyn Fn(&StreamReport) -> f64, disk: Option<f64>| HostFacts {
             busiest: most(&|stream| Some(cpu(stream))),
             host: end.cpu.host_busy,
+            own: (end.cpu.over_ns > 0 && end.cpu.processors > 0)
+                .then(|| end.cpu.process_ns as f64 / end.cpu.over_ns as f64 / f64::from(end.cpu.processors)),
             processors: end.cpu.processors,
             disk,
         };

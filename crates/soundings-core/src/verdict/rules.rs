@@ -17,6 +17,9 @@ const THREAD_FULL: f64 = 0.85;
 /// All processors of a host together.
 const HOST_FULL: f64 = 0.93;
 
+/// Of a full host, what the program that measures must have of all processors to be what fills it.
+const OWN_SHARE: f64 = 0.4;
+
 /// Waiting for so much of the time is what it spends its time on.
 const WAITING: f64 = 0.5;
 
@@ -118,9 +121,11 @@ fn load(host: &HostFacts) -> f64 {
     host.busiest.unwrap_or(0.0).max(whole(host))
 }
 
-/// A host without an idle processor counts as full; else its threads are what counts.
+/// A host without an idle processor counts as full where the test itself is what fills it; else its threads are what
+/// counts.
 fn whole(host: &HostFacts) -> f64 {
-    host.host.filter(|busy| *busy >= HOST_FULL).unwrap_or(0.0)
+    let ours = host.own.is_some_and(|own| own >= OWN_SHARE);
+    host.host.filter(|busy| ours && *busy >= HOST_FULL).unwrap_or(0.0)
 }
 
 /// Windows and buffers at either end.

@@ -7,8 +7,8 @@ fn plain() -> Facts {
         rate: 1e10,
         streams: 1,
         looks: 40,
-        sender: HostFacts { busiest: Some(0.5), host: Some(0.3), processors: 8, disk: None },
-        receiver: HostFacts { busiest: Some(0.4), host: Some(0.3), processors: 8, disk: None },
+        sender: HostFacts { busiest: Some(0.5), host: Some(0.3), own: Some(0.1), processors: 8, disk: None },
+        receiver: HostFacts { busiest: Some(0.4), host: Some(0.3), own: Some(0.1), processors: 8, disk: None },
         receiver_limited: Some(0.02),
         send_buffer_limited: Some(0.01),
         busy: Some(1.0),
@@ -25,7 +25,7 @@ fn plain() -> Facts {
 }
 
 fn host(busiest: f64, host: f64) -> HostFacts {
-    HostFacts { busiest: Some(busiest), host: Some(host), processors: 8, disk: None }
+    HostFacts { busiest: Some(busiest), host: Some(host), own: Some(host * 0.9), processors: 8, disk: None }
 }
 
 /// Each limit is found where its figures stand out, and only there.

@@ -73,7 +73,7 @@ fn cpu(who: &str, host: &HostFacts, tls: bool) -> String {
     let doing = if tls { "encrypting and copying" } else { "copying" };
     let busiest = share(host.busiest);
     match host.host {
-        Some(all) if all > host.busiest.unwrap_or(0.0) => format!(
+        Some(all) if all > host.busiest.unwrap_or(0.0) && host.own.is_some_and(|own| own >= 0.4) => format!(
             "the {who}'s host had no idle processor: {} of its {} were busy; the busiest stream had one for {busiest} of \
              the time.",
             percent(all),
@@ -124,8 +124,10 @@ pub(super) fn evidence(facts: &Facts) -> Vec<Figure> {
     add("rate allowed", facts.allowance, "bit/s");
     add("sender's busiest stream: processor", facts.sender.busiest, "share");
     add("sender's host: processors busy", facts.sender.host, "share");
+    add("sender's program: of all processors", facts.sender.own, "share");
     add("receiver's busiest stream: processor", facts.receiver.busiest, "share");
     add("receiver's host: processors busy", facts.receiver.host, "share");
+    add("receiver's program: of all processors", facts.receiver.own, "share");
     add("sender waited for its disk", facts.sender.disk, "share");
     add("receiver waited for its disk", facts.receiver.disk, "share");
     add("receive window was the limit", facts.receiver_limited, "share");

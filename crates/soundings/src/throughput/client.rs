@@ -3,7 +3,7 @@
 use super::control::Control;
 use super::engine::{Pipe, Running};
 use super::responder::program;
-use super::streams::{option_refused, options, plan};
+use super::streams::{Disks, Stores, option_refused, options, plan};
 use super::worker::Store;
 use net::client::{ClientTls, Trust};
 use net::{Connection, Drain};
@@ -13,6 +13,7 @@ use soundings_core::throughput::spec;
 use soundings_core::throughput::wire::{self, Grant, Hello, Message, Progress, Request, Wait};
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use terms::{Blame, Problem, Retry};
@@ -33,6 +34,10 @@ pub struct Settings {
     pub insecure: bool,
     /// Shown to the responder.
     pub token: Option<String>,
+    /// What is sent is read from this file; `None` is memory.
+    pub source: Option<PathBuf>,
+    /// What is received is written to a new file here, which has no name while it is used and is gone afterwards.
+    pub sink: Option<PathBuf>,
     /// Show it on loopback even without TLS.
     pub token_in_clear: bool,
     /// Bind to this address.
@@ -82,6 +87,7 @@ pub async fn measure(settings: &Settings, mut tell: impl FnMut(News) + Send) -> 
         true => Some(ClientTls::new(&settings.trust, settings.insecure).map_err(|error| error.problem())?),
         false => None,
     };
+    let stores = stores(settings).await?;
     let opener = Opener { settings: settings.clone(), tls };
     let connection = opener.control().await?;
     let peer = connection.peer();
@@ -91,7 +97,7 @@ pub async fn measure(settings: &Settings, mut tell: impl FnMut(News) + Send) -> 
         begun: Instant::now(),
         opener: Arc::new(opener),
     };
-    let (here, there, grant) = test.run(&mut tell).await?;
+    let (here, there, grant) = test.run(stores, &mut tell).await?;
     test.control.close().await;
     let tls = peer.tls.map(|tls| (tls.version, tls.cipher));
     Ok(Ends { here, there, grant, local: peer.local, peer: peer.address, tls })
@@ -99,6 +105,17 @@ pub async fn measure(settings: &Settings, mut tell: impl FnMut(News) + Send) -> 
 
 fn may_show(settings: &Settings) -> bool {
     settings.request.tls || (settings.token_in_clear && settings.address.ip().to_canonical().is_loopback())
+}
+
+/// The disks of this end, before anybody is troubled.
+async fn stores(settings: &Settings) -> Result<Stores, Problem> {
+    let disks = Disks { source: settings.source.clone(), scratch_source: None, sink: settings.sink.clone() };
+    let kinds = settings.request.kinds();
+    let sending = kinds.iter().filter(|kind| kind.to_responder).count() as u64;
+    let receiving = kinds.len() as u64 - sending;
+    let bytes = settings.request.bytes;
+    let open = move || Stores::open(&disks, sending, receiving, bytes);
+    tokio::task::spawn_blocking(open).await.unwrap_or_else(|_| Err(misused("a disk of this host failed")))
 }
 
 struct Test {
@@ -109,7 +126,11 @@ struct Test {
 }
 
 impl Test {
-    async fn run(&mut self, tell: &mut (impl FnMut(News) + Send)) -> Result<(End, End, Grant), Problem> {
+    async fn run(
+        &mut self,
+        stores: Stores,
+        tell: &mut (impl FnMut(News) + Send),
+    ) -> Result<(End, End, Grant), Problem> {
         let settings = self.opener.settings.clone();
         let request = &settings.request;
         let hello =
@@ -124,9 +145,11 @@ impl Test {
                 _ => {}
             }
         };
-        let pipes = self.pipes(&grant).await?;
+        let mut pipes = self.pipes(&grant).await?;
         let longest = Duration::try_from_secs_f64(grant.longest_seconds).unwrap_or(spec::DURATION_MAX);
-        let plan = plan(request, grant.rate_bits_per_second, None, longest + spec::DRAIN_MAX * 2);
+        let mut plan = plan(request, grant.rate_bits_per_second, None, longest + spec::DRAIN_MAX * 2);
+        (plan.read, plan.written) = stores.facts();
+        stores.give(&mut pipes);
         let running = Running::start(pipes, plan).map_err(|error| option_refused(&error, request))?;
         while self.told().await? != Told::Ready {}
         self.control.send(&Message::Start).await?;

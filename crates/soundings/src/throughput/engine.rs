@@ -140,11 +140,6 @@ impl Running {
         Progress { at_ns, sent_bytes: sum(true), received_bytes: sum(false) }
     }
 
-    /// Cuts all streams, for this reason.
-    pub(super) fn cut(&self, why: &str) {
-        self.shared.cut(why);
-    }
-
     /// Why they were cut, if they were.
     pub(super) fn why_cut(&self) -> Option<String> {
         self.shared.cut.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -255,7 +250,7 @@ impl<'a> Looks<'a> {
                 bytes: counters.bytes.load(Relaxed),
                 socket_ns: counters.socket_ns.load(Relaxed),
                 disk_ns: counters.disk_ns.load(Relaxed),
-                cpu_ns: counters.cpu_ns.load(Relaxed),
+                cpu_ns: counters.cpu_ns.load(Relaxed).max(counters.disk_cpu_ns.load(Relaxed)),
                 tcp: tcp.as_ref().map(TcpSample::from),
             };
             samples.push(sample);

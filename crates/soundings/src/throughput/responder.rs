@@ -2,7 +2,7 @@
 
 use super::control::Control;
 use super::engine::{Pipe, Running};
-use super::streams::{NUMBER_BYTES, option_refused, options, plan};
+use super::streams::{Disks, NUMBER_BYTES, SCRATCH_BYTES_MAX, Stores, option_refused, options, plan};
 use super::worker::Store;
 use crate::guard::Allowance;
 use crate::guard::turn::{Claim, NoTurn, Turn, Waiting};
@@ -83,9 +83,12 @@ impl Test {
             what: described(&request),
             longest,
         });
-        let pipes = self.streams(&request, &allowance, longest).await?;
+        let mut pipes = self.streams(&request, &allowance, longest).await?;
+        let stores = self.stores(&request).await?;
         let rate = allowance.stream_rate.map(|rate| rate.0);
-        let plan = plan(&request, rate, rate, longest + spec::DRAIN_MAX * 2);
+        let mut plan = plan(&request, rate, rate, longest + spec::DRAIN_MAX * 2);
+        (plan.read, plan.written) = stores.facts();
+        stores.give(&mut pipes);
         let running = Running::start(pipes, plan).map_err(|error| option_refused(&error, &request))?;
         self.session.ready(self.now());
         self.control.send(&Message::Ready).await?;
@@ -156,6 +159,9 @@ impl Test {
         }
         if request.store == FarStore::Disk && !allowance.disk {
             return Err(not_allowed("the disk of this host is not for everybody"));
+        }
+        if request.store == FarStore::Disk && self.shared.settings.scratch.is_none() {
+            return Err(no_scratch());
         }
         let Some(duration) = request.duration() else { return Ok(allowance.longest) };
         let whole = duration + request.omit();
@@ -250,6 +256,20 @@ impl Test {
         }
         pipes.sort_by_key(|pipe| pipe.number);
         Ok(pipes)
+    }
+
+    /// The disks, if they are asked for.
+    async fn stores(&self, request: &Request) -> Result<Stores, Problem> {
+        let folder = match request.store {
+            FarStore::Memory => None,
+            FarStore::Disk => Some(self.shared.settings.scratch.clone().ok_or_else(no_scratch)?),
+        };
+        let disks = Disks { source: None, scratch_source: folder.clone(), sink: folder };
+        let kinds = request.kinds();
+        let receiving = kinds.iter().filter(|kind| kind.to_responder).count() as u64;
+        let sending = kinds.len() as u64 - receiving;
+        let open = move || Stores::open(&disks, sending, receiving, Some(SCRATCH_BYTES_MAX));
+        tokio::task::spawn_blocking(open).await.unwrap_or_else(|_| Err(no_scratch()))
     }
 
     fn expect(&self, streams: usize) -> (responder::Cookie, Expected) {
@@ -381,10 +401,7 @@ fn told(waiting: &Waiting, since: Duration) -> Wait {
 }
 
 fn no_turn(error: &NoTurn) -> Problem {
-    let again = match error {
-        NoTurn::Full { again, .. } => *again,
-        NoTurn::TooLong(waiting) => waiting.at_most,
-    };
+    let again = error.again();
     Problem {
         status: 503,
         kind: "no-turn",
@@ -405,6 +422,18 @@ fn not_allowed(why: &str) -> Problem {
         blame: Blame::Caller,
         retry: Retry::Never,
         next: "Ask for less, or ask its administrator for the right to 'measure' and bring a token.".to_owned(),
+    }
+}
+
+fn no_scratch() -> Problem {
+    Problem {
+        status: 403,
+        kind: "no-scratch",
+        title: "this host lends no disk",
+        detail: "Its responder has no scratch folder, so its disk cannot be measured.".to_owned(),
+        blame: Blame::Caller,
+        retry: Retry::Never,
+        next: "Measure against its memory, or ask its administrator to set a scratch folder.".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The hot loops: one thread for each stream, at a blocking socket.
 
 use super::counters::{Book, Counters};
-use super::disk::{Fill, Sink, Source};
+use super::disk::{Fill, Place, Sink, Source};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::AtomicBool;
@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 pub(super) enum Store {
     /// The same block again and again, or nowhere.
     Memory,
-    /// A disk that fills blocks.
-    Source(Source),
-    /// A disk that takes them.
-    Sink(Sink),
+    /// A disk that is read.
+    Read(Place),
+    /// A disk that is written.
+    Write(Place),
 }
 
 /// The connection of a stream.
@@ -140,16 +140,22 @@ pub(super) fn send(
     wire: &mut Wire,
     store: Store,
     common: &Common,
-    counters: &Counters,
+    counters: &Arc<Counters>,
     bytes_max: Option<u64>,
     mut bucket: Option<Bucket>,
 ) {
     if !common.gate.wait() {
         return;
     }
-    let mut fill = match store {
-        Store::Source(source) => Fill::from(source),
-        _ => Fill::memory(common.block_bytes),
+    let fill = match store {
+        Store::Read(place) => {
+            Source::start(place, Arc::clone(counters)).map(|disk| Fill::Disk(disk, common.block_bytes))
+        }
+        _ => Ok(Fill::memory(common.block_bytes)),
+    };
+    let mut fill = match fill {
+        Ok(fill) => fill,
+        Err(error) => return counters.fail(format!("no thread for the disk: {error}")),
     };
     let mut book = Book::new(counters, common.origin);
     let outcome: Result<(), String> = loop {
@@ -180,10 +186,13 @@ pub(super) fn send(
 }
 
 /// Receives until the sender says that it is done.
-pub(super) fn receive(wire: &mut Wire, store: Store, common: &Common, counters: &Counters) {
+pub(super) fn receive(wire: &mut Wire, store: Store, common: &Common, counters: &Arc<Counters>) {
     let mut memory = Vec::new();
     let mut sink = match store {
-        Store::Sink(sink) => Some(sink),
+        Store::Write(place) => match Sink::start(place, Arc::clone(counters)) {
+            Ok(sink) => Some(sink),
+            Err(error) => return counters.fail(format!("no thread for the disk: {error}")),
+        },
         _ => {
             memory = vec![0; common.block_bytes];
             None

@@ -78,7 +78,7 @@ pub(crate) struct Arguments {
     /// Where the bytes sent come from: memory, or a file here
     #[arg(long, value_name = "FILE", default_value = "memory")]
     source: PathBuf,
-    /// Where the bytes received go to: memory, or a new file here, which is removed afterwards
+    /// Where the bytes received go to: memory, or a new file or folder here, of which nothing stays
     #[arg(long, value_name = "FILE", default_value = "memory")]
     sink: PathBuf,
     /// Where they come from or go to over there: memory, or the scratch folder of the responder
@@ -163,6 +163,8 @@ async fn all(arguments: &Arguments) -> Result<ExitCode, Problem> {
             trust: arguments.reach.trust(),
             insecure: arguments.reach.insecure,
             token: token.clone(),
+            source: file(&arguments.source),
+            sink: file(&arguments.sink),
             token_in_clear: arguments.token_in_clear,
             bind: arguments.bind,
             connect_timeout: Duration::from_secs(10),
@@ -250,6 +252,11 @@ pub(crate) fn split(text: &str) -> Result<(String, u16), Problem> {
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if bare.is_empty() { Err(wrong()) } else { Ok((bare.to_owned(), port)) }
+}
+
+/// A file, unless it is called 'memory'.
+fn file(path: &Path) -> Option<PathBuf> {
+    (path != Path::new("memory")).then(|| path.to_owned())
 }
 
 fn read_token(file: &Path) -> Result<String, Problem> {
