@@ -3,6 +3,7 @@
 //! Anybody may do what the perfSONAR measurement BCP asks every responder to allow; more needs the verb `measure`. Tests
 //! that fill a path take turns ([`turn`]): two of them at once would measure each other.
 
+pub mod budget;
 pub mod turn;
 
 use policy::{Ask, Rights};

@@ -1,6 +1,7 @@
 //! Turns: one exclusive throughput test at a time, in the order of asking; the others wait, and are told for whom and how
 //! long at most.
 
+use super::budget::Lease;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -57,6 +58,28 @@ pub enum NoTurn {
     /// It would be longer than the caller wants to wait.
     #[error("the turn comes in {} s at the latest, which is longer than the caller waits", .0.at_most.as_secs())]
     TooLong(Waiting),
+    /// The keeper of the budget that this host shares with others gives none.
+    #[error("the budget that this host shares with others has none: {why}")]
+    Keeper {
+        /// What it said, or that it does not answer.
+        why: String,
+        /// When asking again makes sense; `None`: not before somebody changes settings.
+        again: Option<Duration>,
+    },
+}
+
+/// When a caller may ask again whose turn depends on somebody changing settings.
+const NO_TURN_AGAIN: Duration = Duration::from_secs(600);
+
+impl NoTurn {
+    /// When asking again makes sense.
+    pub fn again(&self) -> Duration {
+        match self {
+            Self::Full { again, .. } => *again,
+            Self::TooLong(waiting) => waiting.at_most,
+            Self::Keeper { again, .. } => again.unwrap_or(NO_TURN_AGAIN),
+        }
+    }
 }
 
 /// The turns of one budget. Cheap to clone; all clones are one.
@@ -89,6 +112,18 @@ struct Entry {
 pub struct Turn {
     shared: Arc<Shared>,
     number: u64,
+    /// What is given back with it.
+    beside: Option<Lease>,
+}
+
+impl Turn {
+    /// With a turn of the budget that is shared with other hosts: both are given back together.
+    #[must_use]
+    pub fn with(self, lease: Option<Lease>) -> Self {
+        let mut turn = self;
+        turn.beside = lease;
+        turn
+    }
 }
 
 impl Turns {
@@ -165,7 +200,7 @@ struct Place {
 impl Place {
     fn into_turn(mut self) -> Turn {
         self.kept = true;
-        Turn { shared: Arc::clone(&self.shared), number: self.number }
+        Turn { shared: Arc::clone(&self.shared), number: self.number, beside: None }
     }
 }
 
@@ -180,6 +215,8 @@ impl Drop for Place {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        // First, so that the next test here finds it free.
+        drop(self.beside.take());
         self.shared.lock().running.retain(|entry| entry.number != self.number);
         self.shared.changed.notify_waiters();
     }

@@ -287,10 +287,7 @@ fn too_early() -> Problem {
 }
 
 fn no_turn(none: &NoTurn) -> Problem {
-    let again = match none {
-        NoTurn::Full { again, .. } => *again,
-        NoTurn::TooLong(waiting) => waiting.at_most,
-    };
+    let again = none.again();
     Problem {
         status: 503,
         kind: "busy",

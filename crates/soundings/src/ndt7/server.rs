@@ -312,10 +312,7 @@ fn not_found(path: &str) -> Problem {
 }
 
 fn busy(why: &NoTurn) -> Problem {
-    let again = match why {
-        NoTurn::Full { again, .. } => *again,
-        NoTurn::TooLong(waiting) => waiting.at_most,
-    };
+    let again = why.again();
     Problem {
         status: 503,
         kind: "busy",

@@ -25,6 +25,9 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Of our own throughput control: the first octet of a length below 16 MiB.
 const LENGTH: u8 = 0x00;
 
+/// Of another responder that asks for a turn of the budget that this one keeps.
+const LEASE: u8 = soundings_core::lease::spec::FIRST;
+
 /// Serves callers until draining begins and all tests have ended, or its deadline has passed: then those which still run
 /// are told, and cut.
 pub async fn run(listener: TcpListener, shared: Arc<Shared>) -> Drained {
@@ -117,6 +120,7 @@ enum Caller {
     Iperf3(Connection, Cookie),
     Data(Connection, Cookie),
     Throughput(Connection),
+    Lease(Connection),
     Http(Connection),
 }
 
@@ -156,6 +160,7 @@ async fn first_octets(mut connection: Connection, shared: &Shared) -> Result<Cal
     }
     match first {
         LENGTH => Ok(Caller::Throughput(connection)),
+        LEASE => Ok(Caller::Lease(connection)),
         b'A'..=b'Z' => Ok(Caller::Http(connection)),
         b'a'..=b'z' | b'2'..=b'7' => {
             let mut cookie = [0; COOKIE_BYTES];
@@ -185,6 +190,10 @@ async fn answer(caller: Caller, address: SocketAddr, place: Place, shared: Arc<S
                 }
                 Err(error) => tracing::debug!(%address, %error, "a data connection broke at its beginning"),
             }
+        }
+        Caller::Lease(connection) => {
+            super::keeper::serve(connection, address, shared).await;
+            drop(place);
         }
         Caller::Http(connection) => {
             let settings = http_settings(&shared);

@@ -2,7 +2,8 @@
 //!
 //! A connection is told apart by its first octets ([`run`]): TLS is shaken hands with and looked into again; a cookie of
 //! iperf3's form leads to the session that expects it ([`Registry`]), or begins a test; a zero is our own throughput
-//! control; an upper-case letter is HTTP: ndt7, its page, synthetic bytes.
+//! control; a one is another responder that asks for a turn of a shared budget; an upper-case letter is HTTP: ndt7, its
+//! page, synthetic bytes.
 //!
 //! What all tests of a responder have in common is [`Shared`]. A test asks, in this order:
 //!
@@ -15,6 +16,7 @@
 
 mod callers;
 pub mod http;
+mod keeper;
 mod listener;
 mod places;
 mod registry;
@@ -30,12 +32,13 @@ pub use runs::{Moved, Protocol, Refusal, Run, RunView, Runs, Start, Totals};
 pub use uplink::uplink;
 
 use crate::guard::Guard;
+use crate::guard::budget::Budget;
 use crate::guard::turn::{Claim, NoTurn, Turn, Waiting};
 use net::Drain;
 use net::certificate::ServerCertificate;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Every bound of a responder, with its reason and its cost.
@@ -56,6 +59,8 @@ pub struct Settings {
     pub drain_deadline: Duration,
     /// For callers that begin with TLS; without it they are closed.
     pub certificate: Option<Arc<ServerCertificate>>,
+    /// The budget that this host shares with others.
+    pub budget: Budget,
     /// The one folder that tests of disks read and write; without it there are none.
     pub scratch: Option<PathBuf>,
 }
@@ -70,6 +75,7 @@ impl Default for Settings {
             patience: Duration::from_secs(300),
             drain_deadline: Duration::from_secs(30),
             certificate: None,
+            budget: Budget::default(),
             scratch: None,
         }
     }
@@ -118,9 +124,13 @@ impl Shared {
         &self,
         claim: Claim,
         patience: Duration,
-        tell: impl FnMut(&Waiting) + Send,
+        mut tell: impl FnMut(&Waiting) + Send,
     ) -> Result<Turn, NoTurn> {
-        self.guard.turns().enter(claim, patience, tell).await
+        let asked = Instant::now();
+        let turn = self.guard.turns().enter(claim.clone(), patience, &mut tell).await?;
+        let left = patience.saturating_sub(asked.elapsed());
+        let lease = self.settings.budget.enter(&claim, left, &mut tell).await?;
+        Ok(turn.with(lease))
     }
 
     /// Returns when the test is to end now, whatever it does: draining has lasted long enough. A test tells its peer so

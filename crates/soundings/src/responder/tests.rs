@@ -1,4 +1,7 @@
 use super::*;
+
+mod leases;
+
 use crate::guard::turn::{TurnSettings, Turns};
 use crate::guard::{Allowance, Guard};
 use policy::{Policy, Rights};
@@ -10,7 +13,11 @@ use tokio::task::JoinHandle;
 const COOKIE: &Cookie = b"abcdefghijklmnopqrstuvwxyz2345672345\0";
 
 fn shared(settings: Settings) -> Arc<Shared> {
-    let rights = Rights::new(Policy::default(), ());
+    shared_under(Policy::default(), settings)
+}
+
+fn shared_under(policy: Policy, settings: Settings) -> Arc<Shared> {
+    let rights = Rights::new(policy, ());
     let turns = Turns::new(TurnSettings::default());
     let guard = Guard::new(rights, Allowance::anyone(None), Allowance::entitled(), turns);
     Shared::new(guard, Arc::new(Anyone), Drain::new(), settings)
