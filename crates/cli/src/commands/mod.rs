@@ -15,6 +15,7 @@ mod ndt7;
 mod policy;
 mod reach;
 mod reload;
+mod responder;
 mod serve;
 mod share;
 mod throughput;
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     Files(files::Command),
     /// Load servers with HTTP requests, and tell throughput and latency
     Httpload(Box<httpload::Arguments>),
+    /// Let others measure the way to this host: iperf3, ndt7, browsers and `portolan throughput`
+    #[command(long_about = responder::ABOUT)]
+    Responder(Box<responder::Arguments>),
     /// Measure what the way to another host carries, and what limits it
     #[command(long_about = throughput::ABOUT)]
     Throughput(Box<throughput::Arguments>),
@@ -89,6 +93,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Reload(arguments) => reload::run(*arguments).await,
         Command::Files(command) => files::run(command).await,
         Command::Httpload(arguments) => httpload::run(*arguments).await,
+        Command::Responder(arguments) => responder::run(*arguments).await,
         Command::Throughput(arguments) => throughput::run(*arguments).await,
         Command::Lab(arguments) => lab::run(*arguments).await,
         Command::Doctor(arguments) => doctor::run(*arguments).await,
