@@ -5,11 +5,15 @@
 //! by themselves. A port that answers is closed again at once; nothing is sent to it.
 
 use super::far::reach;
-use net::{SocketOptions, connect_tuned};
+use crate::responder::http::problem_response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response};
+use net::{Body, SocketOptions, connect_tuned};
 use serde::{Deserialize, Serialize};
 use soundings_core::doctor::Reach;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
+use terms::{Blame, Problem, Retry};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -73,6 +77,37 @@ pub enum NoKnock {
     /// Too many ask at once.
     #[error("too many ask at once; try again in a few seconds")]
     Busy,
+}
+
+/// Answers `GET /knock?ports=5201,8443` of a caller who came by itself.
+pub async fn respond<B>(request: &Request<B>, caller: SocketAddr) -> Response<Body> {
+    let knocked = match ports_of(request.uri().query()) {
+        Ok(ports) => knock(caller, &ports).await,
+        Err(why) => Err(why),
+    };
+    match knocked.map(|knocked| serde_json::json!(knocked)) {
+        Err(why) => problem_response(&refused(why)),
+        Ok(value) => {
+            let mut response = Response::new(Body::full(format!("{value}\n")));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+    }
+}
+
+fn refused(why: NoKnock) -> Problem {
+    let busy = why == NoKnock::Busy;
+    Problem {
+        status: if busy { 503 } else { 400 },
+        kind: if busy { "busy" } else { "usage" },
+        title: "nobody knocks",
+        detail: format!("{why}."),
+        blame: if busy { Blame::Us } else { Blame::Caller },
+        retry: if busy { Retry::After(LIMIT) } else { Retry::Never },
+        next: "portolan doctor --with HOST asks in the right form.".to_owned(),
+    }
 }
 
 /// The ports of a query `ports=5201,8443`.

@@ -1,9 +1,11 @@
 use super::knock::{self, Knock, Knocked, NoKnock, Told, ports_of};
-use super::{Look, Roots, gather};
-use soundings_core::doctor::{Counters, Softnet};
+use super::{FarHelp, Look, Roots, gather, look_from_there};
+use crate::responder::{Anyone, Shared};
+use soundings_core::doctor::{Counters, Reach, Softnet};
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A tree as a small server shows it.
 fn tree(root: &Path) -> Roots {
@@ -156,4 +158,40 @@ async fn knocking_tells_open_from_closed() {
     assert_eq!(knocked.ports[1], Knock { port: closed, reach: Told::Refused });
     let text = serde_json::to_string(&knocked).unwrap();
     assert_eq!(serde_json::from_str::<Knocked>(&text).unwrap(), knocked);
+}
+
+/// Both ends at once: the responder answers, takes full packets, and knocks at our ports and nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_responder_helps_from_the_far_side() {
+    let open = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = open.local_addr().unwrap().port();
+    let rights = policy::Rights::new(policy::Policy::default(), ());
+    let anyone = crate::guard::Allowance::anyone(None);
+    let turns = crate::guard::turn::Turns::new(crate::guard::turn::TurnSettings::default());
+    let guard = crate::guard::Guard::new(rights, anyone, crate::guard::Allowance::entitled(), turns);
+    let settings = crate::responder::Settings::default();
+    let shared = Shared::new(guard, Arc::new(Anyone), net::Drain::new(), settings);
+    let listener = net::listen("127.0.0.1:0".parse().unwrap(), 16).unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(crate::responder::run(listener, shared));
+    let host = address.ip().to_string();
+    let help = FarHelp { host, port: address.port(), family: net::Family::V4, ports: vec![port] };
+    let far = look_from_there(&help, &Roots::default()).await.unwrap();
+    assert_eq!(far.len(), 1);
+    assert!(matches!(far[0].connected, Reach::Yes(_)), "{far:?}");
+    assert_eq!(far[0].full_packets_pass, Some(true), "{far:?}");
+    assert!(far[0].path_mtu_bytes.is_some(), "{far:?}");
+    assert_eq!((far[0].seen_as, far[0].own), (Some(address.ip()), Some(address.ip())));
+    assert!(matches!(far[0].back[..], [(tried, Reach::Yes(_))] if tried == port), "{far:?}");
+}
+
+#[tokio::test]
+async fn a_far_side_that_is_none_is_told_apart() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let help = FarHelp { host: "127.0.0.1".to_owned(), port: closed, family: net::Family::Both, ports: vec![1] };
+    let far = look_from_there(&help, &Roots::default()).await.unwrap();
+    assert_eq!(far[0].connected, Reach::Refused);
+    let six = FarHelp { family: net::Family::V6, ..help };
+    let error = look_from_there(&six, &Roots::default()).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "a family that it lacks is never swapped");
 }

@@ -67,6 +67,10 @@ impl Handler for Pages {
         let Some(peer) = request.extensions().get::<Peer>().copied() else {
             return problem_response(&not_found(request.uri().path()));
         };
+        // Only here callers come by themselves: behind a proxy the ports of the proxy would be tried.
+        if request.uri().path() == "/knock" && *request.method() == Method::GET {
+            return crate::doctor::knock::respond(&request, peer.address).await;
+        }
         let bearer = bearer(request.headers());
         match self.shared.callers.who(peer.address, peer.tls.is_some(), bearer).await {
             Ok(who) => respond(request, &who, &self.shared).await,
