@@ -5,6 +5,7 @@
 
 mod audit;
 mod file;
+mod load;
 mod policy;
 mod problem;
 mod reload;
@@ -16,6 +17,7 @@ mod traffic;
 
 pub use audit::{AuditAnswer, AuditDecision, AuditRecord, InvalidDecision};
 pub use file::{FileAnswer, FileChange};
+pub use load::{LoadAnswer, LoadFamily, LoadResult, LoadState, LoadTarget, LoadWay, LoadsAnswer, NewLoad};
 pub use policy::{EffectAnswer, ExplanationAnswer, MatchingRule, NearlyMatchingRule, PolicyAnswer};
 pub use problem::{Fault, ProblemDocument, RetryAdvice};
 pub use reload::{ReloadAnswer, ReloadOutcome, ReloadedPart};

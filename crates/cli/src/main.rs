@@ -22,7 +22,7 @@ Commands for files (cp, ls, stat, sum, rm, mkdir, mv) have more of them: see the
 Data goes to standard output, talk to standard error.";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(commands::respelled(std::env::args_os()));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

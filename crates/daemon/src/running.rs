@@ -39,6 +39,8 @@ pub(crate) struct Port {
     pub(crate) certificate: Option<OwnCertificate>,
     /// Where the settings have one.
     pub(crate) responder: Option<Responder>,
+    /// What others have this port measure.
+    pub(crate) loads: soundings::load::desk::Desk,
 }
 
 impl Port {

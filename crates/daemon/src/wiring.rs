@@ -175,6 +175,7 @@ pub(crate) async fn open_port(
     Ok(Arc::new(Port {
         gate,
         responder,
+        loads: soundings::load::desk::Desk::default(),
         shares: Shares::open(archive.clone()),
         sign_in: SignIn::open(settings)?,
         settings: settings.clone(),

@@ -19,9 +19,11 @@ mod responder;
 mod serve;
 mod share;
 mod throughput;
+mod tlsping;
 mod token;
 
 use daemon::settings::{Overrides, Settings};
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Reload(Box<reload::Arguments>),
     #[command(flatten)]
     Files(files::Command),
+    /// Time TCP connections and TLS handshakes, and tell what distance costs
+    Tlsping(Box<tlsping::Arguments>),
     /// Load servers with HTTP requests, and tell throughput and latency
     Httpload(Box<httpload::Arguments>),
     /// Let others measure the way to this host: iperf3, ndt7, browsers and `portolan throughput`
@@ -62,14 +66,14 @@ pub(crate) enum Command {
     /// Measure what the way to another host carries, and what limits it
     #[command(long_about = throughput::ABOUT)]
     Throughput(Box<throughput::Arguments>),
+    /// Measure a path as iperf3 does, with its options, as client or server
+    Iperf3(Box<iperf3::Arguments>),
     /// Build networks with distance, loss and narrow links on this machine
     #[command(long_about = lab::ABOUT)]
     Lab(Box<lab::Arguments>),
     /// Find what keeps this host from filling a long path, and how to mend it
     #[command(long_about = doctor::ABOUT)]
     Doctor(Box<doctor::Arguments>),
-    /// Measure a path as iperf3 does, with its options, as client or server
-    Iperf3(Box<iperf3::Arguments>),
     /// Measure download and upload by ndt7, and what limits them
     #[command(long_about = ndt7::ABOUT)]
     Ndt7(Box<ndt7::Arguments>),
@@ -92,16 +96,28 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Audit(arguments) => audit::run(*arguments).await,
         Command::Reload(arguments) => reload::run(*arguments).await,
         Command::Files(command) => files::run(command).await,
+        Command::Tlsping(arguments) => tlsping::run(*arguments).await,
         Command::Httpload(arguments) => httpload::run(*arguments).await,
         Command::Responder(arguments) => responder::run(*arguments).await,
         Command::Throughput(arguments) => throughput::run(*arguments).await,
+        Command::Iperf3(arguments) => iperf3::run(*arguments).await,
         Command::Lab(arguments) => lab::run(*arguments).await,
         Command::Doctor(arguments) => doctor::run(*arguments).await,
-        Command::Iperf3(arguments) => iperf3::run(*arguments).await,
         Command::Ndt7(arguments) => ndt7::run(*arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
     }
+}
+
+/// The command line with old spellings of options replaced: tools that ours stand in for know no double dash.
+pub(crate) fn respelled(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    if arguments.get(1).is_some_and(|command| command == "tlsping") {
+        for argument in arguments.iter_mut().filter(|argument| *argument == "-tcponly") {
+            *argument = "--tcp-only".into();
+        }
+    }
+    arguments
 }
 
 /// Which port is meant.

@@ -33,6 +33,11 @@ impl Reach {
         }
     }
 
+    /// The file of authorities, where one was named.
+    pub(crate) fn authorities(&self) -> Option<PathBuf> {
+        self.cacert.clone()
+    }
+
     /// Whom to believe.
     pub(crate) fn trust(&self) -> Trust {
         match &self.cacert {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod files;
+mod loads;
 mod namespaces;
 mod policy;
 mod reload;
@@ -65,6 +66,8 @@ fn endpoints() -> OpenApiRouter<Arc<Port>> {
         .routes(routes!(audit::audit))
         .routes(routes!(reload::reload))
         .routes(routes!(responder::responder))
+        .routes(routes!(loads::list, loads::create))
+        .routes(routes!(loads::one, loads::cancel))
 }
 
 #[derive(OpenApi)]

@@ -1,6 +1,8 @@
-//! Loads of HTTP requests with synthetic bytes, acting: the server's side ([`respond`]) and the client's ([`run`]).
+//! Loads of HTTP requests with synthetic bytes, acting: the server's side ([`respond`]) and the client's ([`run`]), also
+//! for those who ask from elsewhere ([`desk`]).
 
 mod client;
+pub mod desk;
 mod door;
 mod lease;
 mod measured;
@@ -12,6 +14,7 @@ pub use client::{Job, LeaseChoice, Told, run};
 pub use door::respond;
 pub use lease::Leases;
 pub use measured::Progress;
+pub use turn::{Claimed, claim};
 
 use std::time::Duration;
 

@@ -5,12 +5,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body::Body as _;
 use net::NetworkBody;
 use net::client::{ClientBody, HttpVersion, Line, LineSettings, Lines};
-use soundings_core::load::address::{LEASE, LEASE_FIELD};
+use soundings_core::load::Cpu;
+use soundings_core::load::address::{LEASE, LEASE_FIELD, PREFIX};
 use soundings_core::load::lease::{LeaseAnswer, Used};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 use terms::{Blame, Problem, Retry};
+use tokio::task::AbortHandle;
 
 /// Largest answer about a lease that is read.
 const ANSWER_BYTES: usize = 16 << 10;
@@ -18,6 +20,8 @@ const ANSWER_BYTES: usize = 16 << 10;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Beside its own time a load needs some for its first connections and its last answers.
 const SLACK: Duration = Duration::from_secs(3);
+/// How often a lease that is held for others is asked about.
+const AWAKE_EVERY: Duration = Duration::from_secs(2);
 /// How often a waiting lease is asked about.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
@@ -29,6 +33,61 @@ pub(super) enum Turn {
     Given(String),
     /// The server gives none.
     None,
+}
+
+/// A turn that is held for others: clients elsewhere, which share it by its lease.
+pub struct Claimed {
+    /// What is to be loaded.
+    pub url: String,
+    job: Job,
+    turn: Turn,
+    awake: Option<AbortHandle>,
+}
+
+/// Asks for a turn at the server of this job, which lasts `extra` longer than its plan, and keeps it.
+pub async fn claim(job: Job, extra: Duration, mut tell: impl FnMut(Told) + Send) -> Result<Claimed, Problem> {
+    let uri: Uri = job.url.replace("{n}", "0").parse().map_err(|_| super::request::unusable(&job.url))?;
+    let turn = if uri.path().starts_with(PREFIX) {
+        let mut longer = job.clone();
+        longer.plan.span = job.plan.span.map(|span| span + extra);
+        Turn::ask(&longer, &uri, &mut tell).await?
+    } else {
+        Turn::None
+    };
+    let awake = turn.id().map(|id| {
+        let (job, path) = (job.clone(), format!("{LEASE}/{id}"));
+        // A lease that nobody asks about is over; its first request may be some seconds away.
+        let asking = async move {
+            loop {
+                tokio::time::sleep(AWAKE_EVERY).await;
+                let _ = send(&job, &uri, Method::GET, &path).await;
+            }
+        };
+        tokio::spawn(asking).abort_handle()
+    });
+    Ok(Claimed { url: job.url.clone(), job, turn, awake })
+}
+
+impl Claimed {
+    /// What clients send with their requests; `None` where the server gives no turns.
+    pub fn lease(&self) -> Option<&str> {
+        self.turn.id()
+    }
+
+    /// Gives it back, and tells the processor time of the server meanwhile.
+    pub async fn end(mut self) -> Option<Cpu> {
+        let turn = std::mem::replace(&mut self.turn, Turn::None);
+        let used = turn.end(&self.job).await?;
+        Some(Cpu { seconds: used.cpu_seconds, of_seconds: used.seconds })
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        if let Some(awake) = &self.awake {
+            awake.abort();
+        }
+    }
 }
 
 struct Answer {

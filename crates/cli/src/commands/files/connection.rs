@@ -36,6 +36,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// For commands whose own options say how servers are reached.
+    pub(crate) fn with(token_file: Option<PathBuf>, cacert: Option<PathBuf>, insecure: bool) -> Self {
+        Self { token_file, token_in_clear: false, cert: None, key: None, cacert, insecure, timeout: None, retries: 1 }
+    }
+
     /// Reads token and authorities.
     pub(crate) fn open(&self) -> Result<Session, Problem> {
         let token = match &self.token_file {

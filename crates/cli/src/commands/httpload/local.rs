@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use terms::Problem;
 use tokio::task::JoinSet;
 
-/// One round for each family of addresses; all URLs of a round at once.
-pub(super) async fn run(arguments: &Arguments) -> Result<Vec<Vec<Report>>, Problem> {
+type Targets = Vec<(String, Vec<SocketAddr>)>;
+
+async fn targets(arguments: &Arguments) -> Result<Targets, Problem> {
     let mut targets = Vec::new();
     for url in arguments.urls() {
         let uri: Uri = url.replace("{n}", "0").parse().map_err(|_| misused(format!("'{url}' is no URL")))?;
@@ -24,6 +25,18 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Vec<Vec<Report>>, Probl
         let found = net::addresses_of(host, port, arguments.reach.family()).await;
         targets.push((url, found.map_err(|error| address_problem(host, &error))?));
     }
+    Ok(targets)
+}
+
+/// Each URL with the address that is tried first.
+pub(super) async fn first_addresses(arguments: &Arguments) -> Result<Vec<(String, SocketAddr)>, Problem> {
+    let first = |(url, addresses): (String, Vec<SocketAddr>)| Some((url, *addresses.first()?));
+    Ok(targets(arguments).await?.into_iter().filter_map(first).collect())
+}
+
+/// One round for each family of addresses; all URLs of a round at once.
+pub(super) async fn run(arguments: &Arguments) -> Result<Vec<Vec<Report>>, Problem> {
+    let targets = targets(arguments).await?;
     let mut rounds = Vec::new();
     for family in [Family::V6, Family::V4] {
         let of_family = |(url, addresses): &(String, Vec<SocketAddr>)| {
@@ -63,7 +76,7 @@ async fn together(arguments: &Arguments, targets: &[(String, SocketAddr)]) -> Re
     Ok(reports.into_iter().map(|(_, report)| report).collect())
 }
 
-fn job(arguments: &Arguments, url: &str, address: SocketAddr) -> Result<Job, Problem> {
+pub(super) fn job(arguments: &Arguments, url: &str, address: SocketAddr) -> Result<Job, Problem> {
     let mut headers = HeaderMap::new();
     if let Some(token) = arguments.token()? {
         if !url.starts_with("https://") && !arguments.token_in_clear {
@@ -82,7 +95,7 @@ fn job(arguments: &Arguments, url: &str, address: SocketAddr) -> Result<Job, Pro
     })
 }
 
-fn told(news: Told) {
+pub(super) fn told(news: Told) {
     match news {
         Told::Waiting(lease) => {
             let ahead = lease.ahead.unwrap_or(0);

@@ -1,5 +1,6 @@
 //! `portolan httpload`.
 
+mod fleet;
 mod local;
 
 use super::reach::{Reach, address_problem};
@@ -20,6 +21,9 @@ its turn among other tests, and is held to 60 s and 1 Gbit/s unless a token allo
 A time ends the load (10 s after a warm-up of 2 s that is left out), or a number of requests does. Of several URLs all are \
 loaded at once. A host with IPv4 and IPv6 is loaded over both, one after the other, unless -4 or -6 is given.
 
+With --from, ports make the requests: each loads every URL, all begin together, and one report tells each pair and the \
+total. It takes the verb `measure` at those ports.
+
 Exit codes: 0 every request succeeded; 1 some failed, or nothing could begin; 2 wrong use of the command line.";
 
 #[derive(clap::Args)]
@@ -31,6 +35,12 @@ pub(crate) struct Arguments {
     /// The same, named
     #[arg(long, value_name = "URL")]
     to: Vec<String>,
+    /// Have this port make the requests instead of this program; more than once: several, all at once
+    #[arg(long, value_name = "PORT", conflicts_with = "requests")]
+    from: Vec<String>,
+    /// File that holds the bearer token for those ports [default: BEARER_TOKEN, or BEARER_TOKEN_FILE]
+    #[arg(long, value_name = "PATH", requires = "from")]
+    port_token_file: Option<PathBuf>,
     /// Send bytes (PUT) instead of fetching them (GET)
     #[arg(short, long)]
     upload: bool,
@@ -79,7 +89,11 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     net::install_crypto_provider();
-    let done = local::run(&arguments).await;
+    let done = if arguments.from.is_empty() {
+        local::run(&arguments).await
+    } else {
+        fleet::run(&arguments).await.map(|pairs| vec![pairs])
+    };
     let reports = match done {
         Ok(reports) => reports,
         Err(problem) => return tell(&problem, 1),

@@ -1,7 +1,7 @@
 //! `[responder]` and `[responder.budget]`: measurement by others.
 
 use super::Absent::{Is, Means, Required};
-use super::Form::{Address, Choice, Count, Path, Speed, Time, Word};
+use super::Form::{Address, Boolean, Choice, Count, Path, Speed, Time, Word};
 use super::{Section, Setting, seconds};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub struct Responder {
     pub stall_time: Span,
     /// The folder of tests that read and write a disk.
     pub scratch: Option<PathBuf>,
+    /// May loads that come by the interface go to networks that only this host can see?
+    pub loads_inside: bool,
     /// The budget that it shares with other responders.
     pub budget: SharedBudget,
 }
@@ -74,12 +76,12 @@ pub(super) static BUDGET: Section = Section {
     begin: None,
     harmless: false,
     doc: "Several responders behind one uplink take turns: each asks the keeper, which is one of them, before a test \
-          begins. The keeper itself needs no such section.",
+          begins. The keeper itself names none, and gives the others the verb `measure` by a rule.",
     settings: &[
         Setting {
             key: "keeper",
             doc: "The responder that gives the turns: host name or address, and port.",
-            absent: Required("\"dtn1.example.org:5201\""),
+            absent: Means("this responder asks nobody, and may be the keeper of others", "\"dtn1.example.org:5201\""),
             form: Word("host:port", "write a host and a port, as \"dtn1.example.org:5201\"", |s, v| {
                 s.responder.budget.keeper = Some(v.to_owned());
                 host_and_port(v)
@@ -87,7 +89,7 @@ pub(super) static BUDGET: Section = Section {
         },
         Setting {
             key: "name",
-            doc: "What is shared. Responders that use the same name at the same keeper take turns.",
+            doc: "What is shared: the same name at the keeper and at those who ask it.",
             absent: Is("\"uplink\""),
             form: Word("name", "write 1 to 64 letters, digits, '-', '_' or '.'", |s, v| {
                 s.responder.budget.name = v.to_owned();
@@ -209,6 +211,13 @@ static RESPONDER: &[Setting] = &[
         doc: "The folder in which tests of those with the verb `measure` may write and read files of random bytes.",
         absent: Means("no test touches a disk", "\"/var/tmp/portolan-scratch\""),
         form: Path(|s, v| s.responder.scratch = Some(v)),
+    },
+    Setting {
+        key: "loads_inside",
+        doc: "May those with the verb `measure` have this port send HTTP requests (`POST /api/v1/loads`) to addresses of \
+              itself, of private networks and of the local link? Whoever may could reach what only this host can see.",
+        absent: Is("false"),
+        form: Boolean(|s, v| s.responder.loads_inside = v),
     },
 ];
 
