@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 const RTM_NEWLINK: u16 = 16;
+const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
 const NLM_F_REQUEST: u16 = 0x01;
@@ -19,6 +20,9 @@ const NLMSG_ERROR: u16 = 2;
 
 const IFLA_MTU: u16 = 4;
 const IFLA_TXQLEN: u16 = 13;
+const IFLA_STATS64: u16 = 23;
+/// Where `struct rtnl_link_stats64` has what could not be sent: its eighth number.
+const TX_DROPPED: usize = 7 * 8;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_FLAGS: u16 = 8;
@@ -40,6 +44,9 @@ const IFF_MULTICAST: u32 = 0x1000;
 
 /// Length of a header (`struct nlmsghdr`).
 const HEADER_BYTES: usize = 16;
+
+/// Length of what comes before the attributes of a device (`struct ifinfomsg`).
+const DEVICE_BYTES: usize = 16;
 
 /// A connection to the kernel about one namespace.
 #[derive(Debug)]
@@ -81,7 +88,7 @@ impl Netlink {
         for (kind, value) in attributes {
             message.attribute(*kind, &value.to_ne_bytes());
         }
-        self.ask(message)
+        self.ask(message).map(drop)
     }
 
     /// Gives a device an address.
@@ -94,7 +101,7 @@ impl Netlink {
         if address.is_ipv6() {
             message.attribute(IFA_FLAGS, &IFA_F_NODAD.to_ne_bytes());
         }
-        self.ask(message)
+        self.ask(message).map(drop)
     }
 
     /// Adds a route, or replaces the one to the same prefix.
@@ -105,22 +112,53 @@ impl Netlink {
         message.attribute(RTA_DST, &octets(to));
         message.attribute(RTA_GATEWAY, &octets(via));
         message.attribute(RTA_OIF, &self.index(device)?.to_ne_bytes());
-        self.ask(message)
+        self.ask(message).map(drop)
     }
 
-    /// Sends one message and waits for the answer: 0, or an error number.
-    fn ask(&self, message: Message) -> io::Result<()> {
+    /// How many packets a device could not keep until somebody read them.
+    pub(crate) fn dropped(&self, device: &str) -> io::Result<u64> {
+        let mut message = Message::new(RTM_GETLINK, 0);
+        message.put(&[AF_UNSPEC, 0, 0, 0]);
+        message.put(&self.index(device)?.to_ne_bytes());
+        message.put(&[0; 8]);
+        let answer = self.ask(message)?;
+        let unknown = || io::Error::new(io::ErrorKind::InvalidData, "the kernel does not tell");
+        let numbers = attribute(answer.get(HEADER_BYTES + DEVICE_BYTES..).unwrap_or_default(), IFLA_STATS64);
+        let number = numbers.and_then(|numbers| numbers.get(TX_DROPPED..)?.first_chunk()).ok_or_else(unknown)?;
+        Ok(u64::from_ne_bytes(*number))
+    }
+
+    /// Sends one message and waits until it is done; gives what was answered before, if anything was.
+    fn ask(&self, message: Message) -> io::Result<Vec<u8>> {
         send(&self.socket, &message.finish(), SendFlags::empty())?;
-        let mut answer = [0; 4096];
+        let mut told = Vec::new();
+        let mut answer = vec![0; ANSWER_MAX_BYTES];
         loop {
             let (_, length) = recv(&self.socket, answer.as_mut_slice(), RecvFlags::empty())?;
             let kind = u16::from_ne_bytes([answer[4], answer[5]]);
             if length < HEADER_BYTES + 4 || kind != NLMSG_ERROR {
+                told = answer[..length.min(answer.len())].to_vec();
                 continue;
             }
             let code = i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]);
-            return if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(-code)) };
+            return if code == 0 { Ok(told) } else { Err(io::Error::from_raw_os_error(-code)) };
         }
+    }
+}
+
+/// Longest answer: all that the kernel tells of one device.
+const ANSWER_MAX_BYTES: usize = 32 * 1024;
+
+/// The value of the first attribute of this kind.
+fn attribute(mut bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    loop {
+        let [low, high, kind_low, kind_high] = *bytes.first_chunk()?;
+        let length = usize::from(u16::from_ne_bytes([low, high]));
+        let value = bytes.get(4..length)?;
+        if u16::from_ne_bytes([kind_low, kind_high]) == wanted {
+            return Some(value);
+        }
+        bytes = bytes.get(length.next_multiple_of(4)..)?;
     }
 }
 

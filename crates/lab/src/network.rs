@@ -139,7 +139,16 @@ impl Network {
 
     /// All links with what they are now and have carried, forward and backward.
     pub(crate) fn links(&self) -> impl Iterator<Item = (&Link, Carried, Carried)> {
-        self.lines.iter().map(|line| (&line.link, line.forward.carried(), line.backward.carried()))
+        self.lines.iter().map(|line| {
+            let forward = Carried { missed_packets: self.missed(&line.link.a), ..line.forward.carried() };
+            let backward = Carried { missed_packets: self.missed(&line.link.b), ..line.backward.carried() };
+            (&line.link, forward, backward)
+        })
+    }
+
+    /// What a device could not keep until its link took it.
+    fn missed(&self, end: &End) -> Option<u64> {
+        self.nodes.get(&end.node)?.netlink.dropped(&end.device).ok()
     }
 }
 

@@ -72,6 +72,7 @@ impl Counters {
         Carried {
             taken_packets: read(&self.taken_packets),
             taken_bytes: read(&self.taken_bytes),
+            missed_packets: None,
             delivered_packets: read(&self.delivered_packets),
             delivered_bytes: read(&self.delivered_bytes),
             dropped: Dropped {
@@ -116,6 +117,9 @@ pub struct Carried {
     pub taken_packets: u64,
     /// Their octets.
     pub taken_bytes: u64,
+    /// Packets, or trains of them, that the near device could not keep until the link took them: none, unless the machine has too
+    /// much to do. They are in no other figure.
+    pub missed_packets: Option<u64>,
     /// Handed to the far end.
     pub delivered_packets: u64,
     /// Their octets.

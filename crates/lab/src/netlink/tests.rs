@@ -17,3 +17,16 @@ fn a_message_is_laid_out_as_the_kernel_reads_it() {
     ];
     assert_eq!(message.finish(), expected);
 }
+
+#[test]
+fn an_attribute_is_found_among_others_and_none_in_rubbish() {
+    let mut message = Message { bytes: Vec::new() };
+    message.attribute(1, &[9; 5]);
+    message.attribute(23, &[1, 2, 3, 4]);
+    assert_eq!(attribute(&message.bytes, 23), Some(&[1, 2, 3, 4][..]));
+    assert_eq!(attribute(&message.bytes, 7), None);
+    for end in 0..message.bytes.len() {
+        assert_eq!(attribute(&message.bytes[..end], 23), None);
+    }
+    assert_eq!(attribute(&[0; 64], 23), None, "a length of 0 leads nowhere");
+}
