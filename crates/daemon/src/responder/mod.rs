@@ -10,6 +10,7 @@ use crate::settings::{Responder as ResponderSettings, Settings};
 use net::Drain;
 use net::certificate::ServerCertificate;
 use policy::Rights;
+use soundings::guard::budget::Budget;
 use soundings::guard::turn::{TurnSettings, Turns};
 use soundings::guard::{Allowance, Guard};
 use soundings::responder::{Callers, Settings as Bounds, Shared};
@@ -99,7 +100,13 @@ fn bounds(wanted: &ResponderSettings) -> Bounds {
         first_octets_timeout: wanted.first_octets_time.0,
         stall_timeout: wanted.stall_time.0,
         patience: wanted.patience.0,
+        budget: Budget {
+            name: wanted.budget.name.clone(),
+            keeper: wanted.budget.keeper.clone(),
+            without_keeper: wanted.budget.without_keeper,
+        },
         scratch: wanted.scratch.clone(),
+        host_turn: Some(soundings::guard::host::NAME.to_owned()),
         ..Bounds::default()
     }
 }

@@ -54,6 +54,12 @@ fn turns_and_bounds_are_those_of_the_settings() {
     assert_eq!((bounds.connections_max, bounds.connections_per_address_max), (11, 12));
     assert_eq!(bounds.first_octets_timeout, Duration::from_secs(13));
     assert_eq!((bounds.stall_timeout, bounds.patience), (Duration::from_secs(14), Duration::from_secs(7)));
+    assert_eq!(bounds.budget, Budget::default());
+    let budget = "[responder]\nlisten = \"[::]:5201\"\n[responder.budget]\nkeeper = \"[2001:db8::1]:5201\"\nname = \"wan\"\n\
+                  unreachable = \"go-on\"\n";
+    let keeper = Some("[2001:db8::1]:5201".to_owned());
+    let wanted = Budget { name: "wan".to_owned(), keeper, without_keeper: true };
+    assert_eq!(super::bounds(&parsed(budget).responder).budget, wanted);
 }
 
 /// A caller from a network that a rule names has more than anyone, and one on this very host has not.
