@@ -4,6 +4,7 @@
 //! that fill a path take turns ([`turn`]): two of them at once would measure each other.
 
 pub mod budget;
+pub mod host;
 pub mod turn;
 
 use policy::{Ask, Rights};

@@ -61,6 +61,9 @@ pub struct Settings {
     pub certificate: Option<Arc<ServerCertificate>>,
     /// The budget that this host shares with others.
     pub budget: Budget,
+    /// The name by which throughput tests of all programs on this host take turns ([`crate::guard::host`]); without it
+    /// only the tests of this responder do.
+    pub host_turn: Option<String>,
     /// The one folder that tests of disks read and write; without it there are none.
     pub scratch: Option<PathBuf>,
 }
@@ -76,6 +79,7 @@ impl Default for Settings {
             drain_deadline: Duration::from_secs(30),
             certificate: None,
             budget: Budget::default(),
+            host_turn: None,
             scratch: None,
         }
     }

@@ -2,9 +2,11 @@
 
 use super::control::Control;
 use super::engine::{Pipe, Running};
-use super::responder::program;
+use super::responder::{no_turn, program, told};
 use super::streams::{Disks, Stores, option_refused, options, plan};
 use super::worker::Store;
+use crate::guard::host::{self, HostTurn};
+use crate::guard::turn::{Claim, Waiting};
 use net::client::{ClientTls, Trust};
 use net::{Connection, Drain};
 use soundings_core::throughput::series::End;
@@ -38,6 +40,8 @@ pub struct Settings {
     pub source: Option<PathBuf>,
     /// What is received is written to a new file here, which has no name while it is used and is gone afterwards.
     pub sink: Option<PathBuf>,
+    /// The name by which throughput tests of all programs on this host take turns; without it this one does not care.
+    pub host_turn: Option<String>,
     /// Show it on loopback even without TLS.
     pub token_in_clear: bool,
     /// Bind to this address.
@@ -51,6 +55,8 @@ pub struct Settings {
 pub enum News {
     /// Not our turn yet.
     Wait(Wait),
+    /// The responder has no turn for us now; it is asked again soon.
+    SentAway(Problem),
     /// It runs: what this end and the other have moved so far.
     Progress {
         /// Of this end.
@@ -77,12 +83,44 @@ pub struct Ends {
     pub tls: Option<(&'static str, &'static str)>,
 }
 
-/// Runs one test. Dropping the future ends it.
+/// Runs one test, when its turn has come. Dropping the future ends it.
 pub async fn measure(settings: &Settings, mut tell: impl FnMut(News) + Send) -> Result<Ends, Problem> {
     settings.request.check().map_err(|why| misused(&why))?;
     if settings.token.is_some() && !may_show(settings) {
         return Err(token_in_clear());
     }
+    let begun = Instant::now();
+    loop {
+        let left = settings.request.patience().saturating_sub(begun.elapsed());
+        let problem = match once(settings, left, &mut tell).await {
+            Ok(ends) => return Ok(ends),
+            Err(problem) => problem,
+        };
+        // Sent away because others measure. Our own turn is given back meanwhile: they may wait for it.
+        let (Retry::After(again), "no-turn") = (problem.retry, problem.kind) else { return Err(problem) };
+        let left = settings.request.patience().saturating_sub(begun.elapsed());
+        if left < again.min(AGAIN_MAX) {
+            return Err(problem);
+        }
+        tell(News::SentAway(problem));
+        tokio::time::sleep(pause(again)).await;
+    }
+}
+
+/// Who is sent away asks again after this long at most: tests may end early.
+const AGAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Between one and five seconds, by chance, so that two hosts that measure each other do not meet again and again.
+fn pause(again: Duration) -> Duration {
+    let mut random = [0];
+    net::fill_random(&mut random);
+    Duration::from_secs(1) + again.min(AGAIN_MAX - Duration::from_secs(1)).mul_f64(f64::from(random[0]) / 255.0)
+}
+
+/// One try, with so much patience.
+async fn once(settings: &Settings, patience: Duration, tell: &mut (impl FnMut(News) + Send)) -> Result<Ends, Problem> {
+    let secret = host::secret();
+    let _host = host_turn(settings, &secret, patience, tell).await?;
     let tls = match settings.request.tls {
         true => Some(ClientTls::new(&settings.trust, settings.insecure).map_err(|error| error.problem())?),
         false => None,
@@ -97,10 +135,26 @@ pub async fn measure(settings: &Settings, mut tell: impl FnMut(News) + Send) -> 
         begun: Instant::now(),
         opener: Arc::new(opener),
     };
-    let (here, there, grant) = test.run(stores, &mut tell).await?;
+    let (here, there, grant) = test.run(stores, secret, tell).await?;
     test.control.close().await;
     let tls = peer.tls.map(|tls| (tls.version, tls.cipher));
     Ok(Ends { here, there, grant, local: peer.local, peer: peer.address, tls })
+}
+
+/// The turn of this host.
+async fn host_turn(
+    settings: &Settings,
+    secret: &str,
+    patience: Duration,
+    tell: &mut (impl FnMut(News) + Send),
+) -> Result<Option<HostTurn>, Problem> {
+    let Some(name) = &settings.host_turn else { return Ok(None) };
+    let request = &settings.request;
+    let longest = request.duration().map_or(spec::DURATION_MAX, |duration| duration + request.omit() + spec::DRAIN_MAX);
+    let claim = Claim { what: "throughput", who: settings.address.to_string(), longest };
+    let tell = |waiting: &Waiting| tell(News::Wait(told(waiting, Duration::ZERO)));
+    let taken = host::take(name, &claim, secret, None, patience, tell).await;
+    taken.map_err(|error| Problem { blame: Blame::Caller, ..no_turn(&error) })
 }
 
 fn may_show(settings: &Settings) -> bool {
@@ -129,12 +183,17 @@ impl Test {
     async fn run(
         &mut self,
         stores: Stores,
+        secret: String,
         tell: &mut (impl FnMut(News) + Send),
     ) -> Result<(End, End, Grant), Problem> {
         let settings = self.opener.settings.clone();
         let request = &settings.request;
-        let hello =
-            Hello { versions: vec![spec::VERSION], program: program(), token: settings.token.clone(), turn: None };
+        let hello = Hello {
+            versions: vec![spec::VERSION],
+            program: program(),
+            token: settings.token.clone(),
+            turn: Some(secret),
+        };
         self.control.send(&Message::Hello(hello)).await?;
         while self.told().await? != Told::Welcome {}
         self.control.send(&Message::Request(request.clone())).await?;

@@ -5,6 +5,7 @@ use super::engine::{Pipe, Running};
 use super::streams::{Disks, NUMBER_BYTES, SCRATCH_BYTES_MAX, Stores, option_refused, options, plan};
 use super::worker::Store;
 use crate::guard::Allowance;
+use crate::guard::host::{self, HostTurn};
 use crate::guard::turn::{Claim, NoTurn, Turn, Waiting};
 use crate::responder::{self, Arrival, Expected, Protocol, Refusal, Shared, Start};
 use net::Connection;
@@ -75,7 +76,12 @@ impl Test {
         self.session.admit(self.now());
         let Heard::Request(request) = self.heard().await? else { return Ok(()) };
         let longest = self.permit(&request, &allowance)?;
-        let turn = self.turn(&who, &hello, &request, longest).await?;
+        if allowance != self.shared.guard.anyone() {
+            // It is on record who had more than anybody may.
+            let _ = self.shared.guard.used(&who, std::time::SystemTime::now().into());
+        }
+        let turn = self.turn(&who, &request, longest).await?;
+        let host = self.host_turn(&who, &hello, longest).await?;
         let run = self.shared.runs.begin(Start {
             protocol: Protocol::Throughput,
             who: called(&who, self.peer.ip()),
@@ -94,7 +100,7 @@ impl Test {
         self.control.send(&Message::Ready).await?;
         let end = self.stream(running, &run).await?;
         // The way is free for the next; what follows is only talk.
-        drop(turn);
+        drop((turn, host));
         for message in wire::results(&end) {
             self.control.send(&message).await?;
         }
@@ -175,13 +181,7 @@ impl Test {
     }
 
     /// Waits for a turn, and tells the client so; a client that goes leaves the queue.
-    async fn turn(
-        &mut self,
-        who: &Principal,
-        _hello: &Hello,
-        request: &Request,
-        longest: Duration,
-    ) -> Result<Turn, Problem> {
+    async fn turn(&mut self, who: &Principal, request: &Request, longest: Duration) -> Result<Turn, Problem> {
         let claim = Claim { what: "throughput", who: called(who, self.peer.ip()), longest: longest + spec::DRAIN_MAX };
         let patience = request.patience().min(self.shared.settings.patience);
         let (tell, mut news) = mpsc::unbounded_channel();
@@ -217,6 +217,15 @@ impl Test {
                 () = cut.cut() => return Err(stopping()),
             }
         }
+    }
+
+    /// The turn of this host, unless the client is on it and has it. It is not waited for: two hosts that measure each
+    /// other would wait for each other. The client gives its own back, and tries again.
+    async fn host_turn(&self, who: &Principal, hello: &Hello, longest: Duration) -> Result<Option<HostTurn>, Problem> {
+        let Some(name) = &self.shared.settings.host_turn else { return Ok(None) };
+        let claim = Claim { what: "throughput", who: called(who, self.peer.ip()), longest: longest + spec::DRAIN_MAX };
+        let taken = host::take(name, &claim, "", hello.turn.as_deref(), Duration::ZERO, |_| {}).await;
+        taken.map_err(|error| no_turn(&error))
     }
 
     /// Grants the test, and takes its streams as they come.
@@ -390,7 +399,7 @@ fn described(request: &Request) -> String {
     format!("{layer}, {} streams, {way}{store}", request.streams)
 }
 
-fn told(waiting: &Waiting, since: Duration) -> Wait {
+pub(super) fn told(waiting: &Waiting, since: Duration) -> Wait {
     let left = |span: Duration| span.saturating_sub(since).as_secs_f64();
     let running = waiting.running.iter().map(|(claim, span)| wire::Running {
         what: claim.what.to_owned(),
@@ -400,7 +409,7 @@ fn told(waiting: &Waiting, since: Duration) -> Wait {
     Wait { position: waiting.ahead as u64, running: running.collect(), at_most_seconds: left(waiting.at_most) }
 }
 
-fn no_turn(error: &NoTurn) -> Problem {
+pub(super) fn no_turn(error: &NoTurn) -> Problem {
     let again = error.again();
     Problem {
         status: 503,

@@ -29,6 +29,10 @@ impl Live {
                 self.end();
                 say(&format!("portolan: {}", waiting(wait)));
             }
+            News::SentAway(problem) if !self.quiet => {
+                self.end();
+                say(&format!("portolan: sent away, and asking again soon: {}", problem.detail));
+            }
             News::Progress { here, there } if self.terminal => {
                 let there = there.unwrap_or_default();
                 let line = self.line(*here, there);

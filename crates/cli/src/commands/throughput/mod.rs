@@ -165,6 +165,7 @@ async fn all(arguments: &Arguments) -> Result<ExitCode, Problem> {
             token: token.clone(),
             source: file(&arguments.source),
             sink: file(&arguments.sink),
+            host_turn: Some(soundings::guard::host::NAME.to_owned()),
             token_in_clear: arguments.token_in_clear,
             bind: arguments.bind,
             connect_timeout: Duration::from_secs(10),

@@ -62,6 +62,7 @@ impl Host {
             token: None,
             source: None,
             sink: None,
+            host_turn: None,
             token_in_clear: false,
             bind: None,
             connect_timeout: Duration::from_secs(10),
