@@ -13,7 +13,7 @@ use soundings_core::ndt7::{
     AppInfo, ConnectionInfo, Ending, Measurement, Origin, Query, Record, Session, Side, Test, Verdict, judge, uuid,
 };
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -79,6 +79,10 @@ async fn prepare(
         () = shared.drain.begun() => return Err((Refusal::Draining, stopping())),
     };
     let turn = turn.map_err(|why| (Refusal::Busy, busy(&why)))?;
+    if allowance != shared.guard.anyone() {
+        // It is on record who had more than anybody may.
+        let _ = shared.guard.used(who, Timestamp::from(SystemTime::now()));
+    }
     Ok((
         handshake,
         Plan {
@@ -138,13 +142,13 @@ impl Plan {
         let mut server = Server {
             test,
             connection: ConnectionInfo {
-                client: peer.address.to_string(),
-                server: peer.local.to_string(),
+                client: plain(peer.address).to_string(),
+                server: plain(peer.local).to_string(),
                 uuid: Some(uuid(octets)),
                 start_time: Some(Timestamp::from(SystemTime::now()).to_string()),
             },
             allowed,
-            other_way: shared.ndt7.other_way(peer.address.ip(), test),
+            other_way: shared.ndt7.other_way(peer.address.ip().to_canonical(), test),
             run,
             cut: Box::pin({
                 let shared = Arc::clone(&shared);
@@ -161,7 +165,7 @@ impl Plan {
         drop(turn);
         let Server { connection, verdict, last, run, .. } = server;
         if let Some(verdict) = &verdict {
-            shared.ndt7.note(peer.address.ip(), test, Rate(verdict.rate_bits_per_second as u64));
+            shared.ndt7.note(peer.address.ip().to_canonical(), test, Rate(verdict.rate_bits_per_second as u64));
         }
         if matches!(ending, Ending::Complete | Ending::EarlyExit) {
             run.finish();
@@ -183,6 +187,11 @@ impl Plan {
             verdict,
         });
     }
+}
+
+/// IPv4 in IPv6, as a wildcard listener sees it, is IPv4: that is what is on the wire.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// One line for each test; the record itself is for the archive.

@@ -108,6 +108,7 @@ async fn both_directions() {
         let tcp = server.tcp_info.unwrap();
         assert!(tcp.rtt.is_some() && tcp.snd_cwnd.is_some() && tcp.bytes_acked.is_some(), "{tcp:?}");
     }
+    host.idle().await;
     let totals = host.shared.runs.totals();
     assert_eq!(totals.finished[&Protocol::Ndt7], 2);
     assert!(totals.received_bytes[&Protocol::Ndt7] > 0 && totals.sent_bytes[&Protocol::Ndt7] > 0);

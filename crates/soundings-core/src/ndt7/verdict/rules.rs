@@ -179,7 +179,9 @@ pub(super) fn findings(seen: &Seen<'_>) -> Vec<Finding> {
             found.push(words::no_sack());
         }
     }
-    if let Some((strays, all)) = out_of_order(seen)
+    // Who sends knows what it sent again, and has said so.
+    if seen.sender.is_none()
+        && let Some((strays, all)) = out_of_order(seen)
         && strays / all >= OUT_OF_ORDER_SHARE
     {
         found.push(words::out_of_order(strays, all));

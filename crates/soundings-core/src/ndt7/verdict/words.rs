@@ -21,11 +21,11 @@ fn millis(seconds: f64) -> String {
 }
 
 fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    match percent {
+    match share * 100.0 {
         0.0 => "0 %".to_owned(),
         percent if percent >= 10.0 => format!("{percent:.0} %"),
-        percent if percent >= 0.1 => format!("{percent:.2} %"),
+        percent if percent >= 0.01 => format!("{percent:.2} %"),
+        // Long paths feel these.
         percent => format!("{percent:.5} %"),
     }
 }

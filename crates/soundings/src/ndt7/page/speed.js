@@ -35,10 +35,10 @@ function randomMessage(bytes) {
 
 // Runs one test. `tell` hears {opened} once, then {seconds, rate, measurement} as the test goes on. Resolves to
 // {bytes, seconds, measurement}, where the last measurement of the server may hold its verdict.
-function runTest(Socket, kind, base, tell) {
+function runTest(kind, base, tell) {
   return new Promise((resolve, reject) => {
     const query = "client_name=portolan-speed-page&client_library_name=portolan";
-    const socket = new Socket(base + "/ndt/v7/" + kind + "?" + query, SUBPROTOCOL);
+    const socket = new WebSocket(base + "/ndt/v7/" + kind + "?" + query, SUBPROTOCOL);
     socket.binaryType = "arraybuffer";
     let begun = null, last = null, bytes = 0, ended = 0, size = FIRST_BYTES, sending = null, patience = null;
     const seconds = () => (begun === null ? 0 : Math.min(performance.now() - begun, ended || Infinity) / 1e3);
@@ -95,90 +95,86 @@ function explained(direction, verdict) {
   return verdict.findings.map((finding) => ({ title: direction, ...finding }));
 }
 
-if (typeof document !== "undefined") {
-  const at = (id) => document.getElementById(id);
-  const [start, status, progress] = [at("start"), at("status"), at("progress")];
-  const base = (location.protocol === "https:" ? "wss://" : "ws://") + location.host;
+const at = (id) => document.getElementById(id);
+const [start, status, progress] = [at("start"), at("status"), at("progress")];
+const base = (location.protocol === "https:" ? "wss://" : "ws://") + location.host;
 
-  // Asks for the queue while the socket waits to be opened.
-  const waitTold = (name) => {
-    const timer = setInterval(async () => {
-      try {
-        const turn = await (await fetch("/speed/turn")).json();
-        if (turn.running > 0) {
-          const most = turn.at_most_seconds;
-          status.textContent = `Another test is running; the ${name} begins in ${most} seconds at most` +
-            (turn.waiting > 1 ? `, or later, since ${turn.waiting} tests wait.` : ".");
-        }
-      } catch { /* The test itself tells what is wrong. */ }
-    }, LOOK_MS);
-    return () => clearInterval(timer);
-  };
-
-  const direction = async (kind, name, offset) => {
-    status.textContent = `The ${name} begins.`;
-    const stop = waitTold(name);
+// Asks for the queue while the socket waits to be opened.
+const waitTold = (name) => {
+  const timer = setInterval(async () => {
     try {
-      const result = await runTest(WebSocket, kind, base, (news) => {
-        if (news.opened) {
-          stop();
-          status.textContent = `The ${name} runs.`;
-          return;
-        }
-        progress.value = offset + Math.min(news.seconds, 10);
-        at(kind).textContent = shownRate(news.rate);
-        const tcp = news.measurement && news.measurement.TCPInfo;
-        if (tcp && tcp.MinRTT > 0) at("latency").textContent = shownTime(tcp.MinRTT / 1e6);
-      });
-      const verdict = result.measurement.Verdict;
-      at(kind).textContent = shownRate(verdict ? verdict.rate_bits_per_second : result.rate);
-      return explained(name[0].toUpperCase() + name.slice(1), verdict);
-    } finally {
-      stop();
-    }
-  };
-
-  const show = (findings) => {
-    at("findings").replaceChildren(...findings.map((finding) => {
-      const article = document.createElement("article");
-      const add = (parent, tag, text) => {
-        const element = document.createElement(tag);
-        element.textContent = text;
-        parent.append(element);
-        return element;
-      };
-      add(article, "h3", finding.title);
-      add(article, "p", finding.says);
-      if (finding.figures.length) {
-        const list = add(article, "ul", "");
-        finding.figures.forEach((figure) => add(list, "li", figure));
+      const turn = await (await fetch("/speed/turn")).json();
+      if (turn.running > 0) {
+        const most = turn.at_most_seconds;
+        status.textContent = `Another test is running; the ${name} begins in ${most} seconds at most` +
+          (turn.waiting > 1 ? `, or later, since ${turn.waiting} tests wait.` : ".");
       }
-      if (finding.next) add(article, "p", finding.next);
-      return article;
-    }));
-    at("verdict").hidden = findings.length === 0;
-  };
+    } catch { /* The test itself tells what is wrong. */ }
+  }, LOOK_MS);
+  return () => clearInterval(timer);
+};
 
-  start.hidden = false;
-  start.addEventListener("click", async () => {
-    start.disabled = true;
-    at("verdict").hidden = true;
-    progress.value = 0;
-    progress.hidden = at("numbers").hidden = false;
-    ["download", "upload", "latency"].forEach((id) => { at(id).textContent = "–"; });
-    let findings = [];
-    try {
-      findings = await direction("download", "download", 0);
-      findings = findings.concat(await direction("upload", "upload", 10));
-      status.textContent = `Done: ${at("download").textContent} down, ${at("upload").textContent} up.`;
-    } catch (error) {
-      status.textContent = error.message;
+const direction = async (kind, name, offset) => {
+  status.textContent = `The ${name} begins.`;
+  const stop = waitTold(name);
+  try {
+    const result = await runTest(kind, base, (news) => {
+      if (news.opened) {
+        stop();
+        status.textContent = `The ${name} runs.`;
+        return;
+      }
+      progress.value = offset + Math.min(news.seconds, 10);
+      at(kind).textContent = shownRate(news.rate);
+      const tcp = news.measurement && news.measurement.TCPInfo;
+      if (tcp && tcp.MinRTT > 0) at("latency").textContent = shownTime(tcp.MinRTT / 1e6);
+    });
+    const verdict = result.measurement.Verdict;
+    at(kind).textContent = shownRate(verdict ? verdict.rate_bits_per_second : result.rate);
+    return explained(name[0].toUpperCase() + name.slice(1), verdict);
+  } finally {
+    stop();
+  }
+};
+
+const show = (findings) => {
+  at("findings").replaceChildren(...findings.map((finding) => {
+    const article = document.createElement("article");
+    const add = (parent, tag, text) => {
+      const element = document.createElement(tag);
+      element.textContent = text;
+      parent.append(element);
+      return element;
+    };
+    add(article, "h3", finding.title);
+    add(article, "p", finding.says);
+    if (finding.figures.length) {
+      const list = add(article, "ul", "");
+      finding.figures.forEach((figure) => add(list, "li", figure));
     }
-    show(findings);
-    progress.hidden = true;
-    start.disabled = false;
-    start.textContent = "Test again";
-  });
-} else if (typeof module !== "undefined") {
-  module.exports = { runTest, explained, shownRate, shownTime };
-}
+    if (finding.next) add(article, "p", finding.next);
+    return article;
+  }));
+  at("verdict").hidden = findings.length === 0;
+};
+
+start.hidden = false;
+start.addEventListener("click", async () => {
+  start.disabled = true;
+  at("verdict").hidden = true;
+  progress.value = 0;
+  progress.hidden = at("numbers").hidden = false;
+  ["download", "upload", "latency"].forEach((id) => { at(id).textContent = "–"; });
+  let findings = [];
+  try {
+    findings = await direction("download", "download", 0);
+    findings = findings.concat(await direction("upload", "upload", 10));
+    status.textContent = `Done: ${at("download").textContent} down, ${at("upload").textContent} up.`;
+  } catch (error) {
+    status.textContent = error.message;
+  }
+  show(findings);
+  progress.hidden = true;
+  start.disabled = false;
+  start.textContent = "Test again";
+});
