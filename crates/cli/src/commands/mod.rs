@@ -12,6 +12,7 @@ mod iperf3;
 mod lab;
 mod narrow;
 mod ndt7;
+mod path_model;
 mod policy;
 mod reach;
 mod reload;
@@ -74,6 +75,9 @@ pub(crate) enum Command {
     /// Find what keeps this host from filling a long path, and how to mend it
     #[command(long_about = doctor::ABOUT)]
     Doctor(Box<doctor::Arguments>),
+    /// Say whether a path can carry a rate over a distance, from a short section of it
+    #[command(long_about = path_model::ABOUT)]
+    PathModel(Box<path_model::Arguments>),
     /// Measure download and upload by ndt7, and what limits them
     #[command(long_about = ndt7::ABOUT)]
     Ndt7(Box<ndt7::Arguments>),
@@ -103,6 +107,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::Iperf3(arguments) => iperf3::run(*arguments).await,
         Command::Lab(arguments) => lab::run(*arguments).await,
         Command::Doctor(arguments) => doctor::run(*arguments).await,
+        Command::PathModel(arguments) => path_model::run(*arguments).await,
         Command::Ndt7(arguments) => ndt7::run(*arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => completions::man(),
