@@ -188,13 +188,8 @@ fn routers_tell_what_fits() {
     }
 }
 
-/// The link is down from 0.5 s to 1 s; at 1.5 s the way is another, which is 30 ms longer.
-#[test]
-fn the_timeline_is_followed() {
-    if !is_root() {
-        return;
-    }
-    let lab = up(r#"
+/// Two ways between two routers; one fails for a while, then the other is taken.
+const CHANGES: &str = r#"
 name = "changes"
 hosts = ["a", "b"]
 routers = ["x", "y"]
@@ -219,10 +214,13 @@ for = "500 ms"
 [[step]]
 at = "1500 ms"
 way = ["a", "x", "long", "y", "b"]
-"#);
-    let echo = on(&lab, "b", || UdpSocket::bind("10.9.0.2:9").unwrap());
+"#;
+
+/// Asks b from a, again and again until the lab is up for so long: when, and how long the answer took.
+fn ask_for(lab: &Running, seconds: f64) -> Vec<(f64, Option<Duration>)> {
+    let echo = on(lab, "b", || UdpSocket::bind("10.9.0.2:9").unwrap());
     echo.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    let asker = on(&lab, "a", || UdpSocket::bind("0.0.0.0:0").unwrap());
+    let asker = on(lab, "a", || UdpSocket::bind("0.0.0.0:0").unwrap());
     asker.connect("10.9.0.2:9").unwrap();
     asker.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let mut answers = Vec::new();
@@ -236,7 +234,7 @@ way = ["a", "x", "long", "y", "b"]
         let mut number = 0_u64;
         loop {
             let up_seconds = lab.status().unwrap().up_seconds;
-            if up_seconds > 2.2 {
+            if up_seconds > seconds {
                 break;
             }
             number += 1;
@@ -255,6 +253,17 @@ way = ["a", "x", "long", "y", "b"]
             std::thread::sleep(Duration::from_millis(20));
         }
     });
+    answers
+}
+
+/// The link is down from 0.5 s to 1 s; at 1.5 s the way is another, which is 30 ms longer.
+#[test]
+fn the_timeline_is_followed() {
+    if !is_root() {
+        return;
+    }
+    let lab = up(CHANGES);
+    let answers = ask_for(&lab, 2.2);
     let between =
         |from: f64, to: f64| answers.iter().filter(move |(at, _)| (from..to).contains(at)).map(|(_, rtt)| *rtt);
     let quick = |rtt: Option<Duration>| rtt.is_some_and(|rtt| rtt < Duration::from_millis(29));
