@@ -4,7 +4,7 @@ use super::calls::{self, GRIDFTP_PORT, IPERF3_PORT, RESPONDER_PORT, Where};
 use super::plan::{Extent, Group, Path, Tool};
 use crate::cpu;
 use crate::tools::{gridftp, iperf3};
-use lab::scenario::Scenario;
+use lab::scenario::{End, Scenario};
 use lab::{Running, Until};
 use serde::Serialize;
 use std::fs::{self, File};
@@ -19,6 +19,8 @@ const READY_WITHIN: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How much longer than planned a client may take.
 const GRACE: Duration = Duration::from_secs(40);
+/// How long a log may take to tell.
+const LOG_WITHIN: Duration = Duration::from_secs(2);
 /// What is left of one run should not meet the next.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -63,7 +65,7 @@ impl Place {
     pub(super) fn prepare(&self, bytes: u64) -> Result<(), String> {
         let told = |error: std::io::Error| format!("{}: {error}", self.scratch.display());
         fs::create_dir_all(self.scratch.join("disk")).map_err(told)?;
-        let settings = "[responder]\n\n[[rule]]\nname = \"study\"\nverbs = [\"measure\"]\nto = [\"everyone\"]\n";
+        let settings = "[[rule]]\nname = \"study\"\nverbs = [\"measure\"]\nto = [\"everyone\"]\n";
         fs::write(self.scratch.join("responder.toml"), settings).map_err(told)?;
         let mut file = File::create(self.source()).map_err(told)?;
         let random = File::open("/dev/urandom").map_err(told)?;
@@ -92,9 +94,10 @@ pub(super) fn run(
     let text = group.path.scenario();
     let scenario = Scenario::parse(&text, "the study").map_err(|findings| findings.to_string())?;
     let lab = lab::up(&scenario, Until::Dropped).map_err(|problem| problem.to_line())?;
-    let (host, address) = match group.path {
-        Path::Loopback => ("near", "127.0.0.1".to_owned()),
-        Path::Link(_) => ("far", scenario.links[0].b.v4.map(|(address, _)| address.to_string()).unwrap_or_default()),
+    let of = |end: &End| end.v4.map(|(address, _)| address.to_string()).unwrap_or_default();
+    let (host, address, own) = match group.path {
+        Path::Loopback => ("near", "127.0.0.1".to_owned(), "127.0.0.1".to_owned()),
+        Path::Link(_) => ("far", of(&scenario.links[0].b), of(&scenario.links[0].a)),
     };
     let servers = start(group, &lab, host, &address, place)?;
     let pids: Vec<u32> = servers.iter().map(|server| server.0.id()).collect();
@@ -105,7 +108,7 @@ pub(super) fn run(
         for turn in 0..lines.len() {
             let count = lines.len();
             let line = &mut lines[(round + turn) % count];
-            let place_of_run = (&lab, address.as_str(), place, pids.as_slice());
+            let place_of_run = (&lab, [address.as_str(), own.as_str()], place, pids.as_slice());
             match once(line.tool, group.path, extent, place_of_run) {
                 Ok(sample) => {
                     tell(&format!("{}: {}: {:.3} Gbit/s", group.path, line.tool, sample.bits_per_second / 1e9));
@@ -144,20 +147,25 @@ fn start(group: &Group, lab: &Running, host: &str, address: &str, place: &Place)
     }
     let mut servers = Vec::new();
     for (call, port) in calls {
-        let log = File::create(place.scratch.join(format!("server-{port}.log"))).map_err(|error| error.to_string())?;
-        let mut command = command(lab, host, &call)?;
+        let log_file = place.scratch.join(format!("server-{port}.log"));
+        let log = File::create(&log_file).map_err(|error| error.to_string())?;
+        let mut command = command(lab, host, &call, address)?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut server = Server(command.spawn().map_err(|error| format!("{}: {error}", call[0]))?);
-        wait_until_ready(&mut server.0, port).map_err(|error| format!("{}: {error}", call.join(" ")))?;
+        wait_until_ready(&mut server.0, port).map_err(|error| {
+            let said = fs::read_to_string(&log_file).unwrap_or_default();
+            format!("{}: {error}: {}", call.join(" "), said.split_whitespace().collect::<Vec<_>>().join(" "))
+        })?;
         servers.push(server);
     }
     Ok(servers)
 }
 
-fn command(lab: &Running, host: &str, call: &[String]) -> Result<Command, String> {
+fn command(lab: &Running, host: &str, call: &[String], address: &str) -> Result<Command, String> {
     let program = crate::packages::program(&call[0]).unwrap_or_else(|| PathBuf::from(&call[0]));
     let mut command = lab.command(host, program).map_err(|problem| problem.to_line())?;
-    command.args(&call[1..]);
+    // GridFTP looks for its own address by the name of the machine, which means nothing in a lab.
+    command.args(&call[1..]).env("GLOBUS_HOSTNAME", address);
     Ok(command)
 }
 
@@ -186,7 +194,7 @@ fn once(
     tool: Tool,
     path: Path,
     extent: Extent,
-    (lab, address, place, servers): (&Running, &str, &Place, &[u32]),
+    (lab, [address, own], place, servers): (&Running, [&str; 2], &Place, &[u32]),
 ) -> Result<Sample, String> {
     let portolan = place.portolan.to_string_lossy();
     let (source, sink) = (place.source(), place.scratch.join("disk/sink"));
@@ -195,7 +203,7 @@ fn once(
     let (log_before, out) = (length(&place.log()), place.scratch.join("client.out"));
     let file = |path: &FilePath| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
     let errors = place.scratch.join("client.err");
-    let mut command = command(lab, "near", &call)?;
+    let mut command = command(lab, "near", &call, own)?;
     command.stdin(Stdio::null()).stdout(file(&out)?).stderr(file(&errors)?);
     let before = (cpu::of_trees(servers)?.total_s() + cpu::of_ended_children()?.total_s(), Machine::now());
     let mut client = Server(command.spawn().map_err(|error| format!("{}: {error}", call[0]))?);
@@ -214,17 +222,16 @@ fn once(
     let cpu = cpu::of_trees(servers)?.total_s() + cpu::of_ended_children()?.total_s() - before.0;
     let _ = fs::remove_file(&sink);
     let said = fs::read_to_string(&out).unwrap_or_default();
-    let log = fs::read_to_string(place.log()).unwrap_or_default();
-    let log = log.get(usize::try_from(log_before).unwrap_or(0)..).unwrap_or_default();
+    let log = log_since(&place.log(), log_before, tool);
     if !status.success() {
         let told = fs::read_to_string(&errors).unwrap_or_default();
         let told = told.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        return Err(calls::moved(tool, &said, log)
+        return Err(calls::moved(tool, &said, &log)
             .err()
             .filter(|_| told.is_empty())
             .unwrap_or_else(|| told.to_owned()));
     }
-    let moved = calls::moved(tool, &said, log)?;
+    let moved = calls::moved(tool, &said, &log)?;
     // The time counts from the client's start; the bytes of a warm-up are estimated by the rate that was found.
     let warm_up = if matches!(tool, Tool::Iperf3(_) | Tool::Tcp(_) | Tool::Tls(_) | Tool::Http { .. }) {
         moved.bits_per_second() / 8.0 * f64::from(extent.omit(path))
@@ -239,6 +246,20 @@ fn once(
         stolen,
         cpu_s_per_gib: cpu / gibibytes,
     })
+}
+
+/// What a log tells since it had this length; GridFTP's server tells of a transfer a little after its client has ended.
+fn log_since(log: &FilePath, before: u64, tool: Tool) -> String {
+    let began = Instant::now();
+    loop {
+        let all = fs::read_to_string(log).unwrap_or_default();
+        let told = all.get(usize::try_from(before).unwrap_or(0)..).unwrap_or_default();
+        let waits = matches!(tool, Tool::GridFtp(_) | Tool::GridFtpDisk) && gridftp::last_moved(told).is_none();
+        if !waits || began.elapsed() > LOG_WITHIN {
+            return told.to_owned();
+        }
+        thread::sleep(LOOK_EVERY);
+    }
 }
 
 fn length(file: &FilePath) -> u64 {

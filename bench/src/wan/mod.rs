@@ -57,21 +57,16 @@ impl Options {
     }
 }
 
-/// The whole command.
+/// The whole command. All that it starts is in networks of the lab, which end with this process; what is killed in between
+/// is removed by the next lab.
 pub(crate) fn main(options: &Options) -> Result<ExitCode, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    if netns::inside() {
-        netns::settle_in()?;
-    } else {
-        let programs = ["iperf3", "globus-gridftp-server", "globus-url-copy", "ip", "unshare"];
-        packages::require(&programs, options.install)?;
-        if options.portolan.is_none() {
-            servers::portolan::build(root)?;
-        }
-        if !netns::possible() {
-            return Err("the study makes networks, which needs root".to_owned());
-        }
-        return netns::run_again_inside();
+    packages::require(&["iperf3", "globus-gridftp-server", "globus-url-copy"], options.install)?;
+    if !netns::possible() {
+        return Err("the study makes networks, which needs root".to_owned());
+    }
+    if options.portolan.is_none() {
+        servers::portolan::build(root)?;
     }
     let groups = chosen(options)?;
     let portolan = options.portolan.clone().unwrap_or_else(|| root.join("target/release/portolan"));

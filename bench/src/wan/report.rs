@@ -176,13 +176,15 @@ fn cells(lines: &[Line], line: &Line) -> String {
 /// Where not the link but this machine is the limit; computed from what the kernel said while it was measured.
 fn bounds(out: &mut String, lines: &[Line]) {
     out.push_str("\n## Where this machine is the limit\n\n");
-    let mut told = 0;
+    let (mut told, mut measured) = (0, 0);
     for (part, path) in paths(lines, &[Part::Distance, Part::Fast, Part::Http]) {
         let Some(rate) = path.rate().filter(|_| path.is_lossless()) else { continue };
         for line in lines.iter().filter(|line| (line.group.part, line.group.path) == (part, path)) {
-            let Some(found) = rates(lines, part, path, line.tool).filter(|found| found.middle < FULL * rate) else {
+            let Some(found) = rates(lines, part, path, line.tool) else { continue };
+            measured += 1;
+            if found.middle >= FULL * rate {
                 continue;
-            };
+            }
             let busy: Vec<f64> = line.samples.iter().map(|sample| sample.busy + sample.stolen).collect();
             let busy = Point::of(&busy).map_or(0.0, |point| point.middle);
             let why = if busy >= BUSY { "the processors are" } else { "the processors are not, or not alone," };
@@ -197,7 +199,7 @@ fn bounds(out: &mut String, lines: &[Line]) {
             told += 1;
         }
     }
-    if told == 0 {
+    if told == 0 && measured > 0 {
         let _ = writeln!(out, "Without loss, every tool reached {:.0} % of every link.", FULL * 100.0);
     }
     let stolen: Vec<f64> = lines.iter().flat_map(|line| &line.samples).map(|sample| sample.stolen).collect();
