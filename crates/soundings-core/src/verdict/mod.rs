@@ -185,6 +185,17 @@ impl Facts {
         (least > 0.0).then(|| mean / least)
     }
 
+    /// Were so many segments sent again that it means something? One or two are, at the end of a burst, on any way.
+    pub fn is_lossy(&self) -> bool {
+        self.retransmits.is_some_and(|count| count > 2)
+    }
+
+    /// Did packets stand in queues: did round trips take half as much again as the least, and half a millisecond more?
+    pub fn is_queued(&self) -> bool {
+        let Some((least, mean)) = self.rtt_least.zip(self.rtt_mean) else { return false };
+        mean >= least * 1.5 && mean - least >= 0.0005
+    }
+
     /// Share of the time in which the way itself was the limit.
     pub fn network_limited(&self) -> Option<f64> {
         let busy = self.busy?;

@@ -24,7 +24,7 @@ const OWN_SHARE: f64 = 0.4;
 const WAITING: f64 = 0.5;
 
 /// A full window for so much of the time holds the rate down; pauses in between are those of the control itself.
-const WINDOW_FULL: f64 = 0.3;
+pub(super) const WINDOW_FULL: f64 = 0.3;
 
 /// Of what is left after that: the share in which only the network can have been the limit.
 const NETWORK: f64 = 0.5;
@@ -33,6 +33,8 @@ const NETWORK: f64 = 0.5;
 pub fn judge(facts: &Facts) -> Verdict {
     let mut ruled_out = Vec::new();
     let limit = find(facts, &mut ruled_out);
+    // One figure may speak against what another proves.
+    ruled_out.retain(|out| out.limit != limit);
     Verdict {
         limit,
         sentence: words::sentence(limit, facts),
@@ -77,7 +79,7 @@ fn find(facts: &Facts, out: &mut Vec<RuledOut>) -> Limit {
         return limit;
     }
     if facts.network_limited().is_some_and(|share| share >= NETWORK) {
-        return Limit::Congestion;
+        return if is_buffer_small(facts) { Limit::SendBuffer } else { Limit::Congestion };
     }
     Limit::NotEnoughData
 }
@@ -140,6 +142,14 @@ fn buffers(facts: &Facts, out: &mut Vec<RuledOut>) -> Option<Limit> {
         rule_out(out, limit, format!("it was full {} of the time", words::percent(share)));
     }
     None
+}
+
+/// On short ways the kernel does not book a full send buffer as such. But what does not fit the buffer cannot be on the way:
+/// with a congestion window far larger than it, the window is not what holds the rate down.
+fn is_buffer_small(facts: &Facts) -> bool {
+    // The kernel counts its own needs in: at most half of the buffer is data.
+    let data = facts.send_buffer.map(|bytes| bytes / 2.0);
+    data.zip(facts.congestion_window).is_some_and(|(data, window)| data < window / 4.0)
 }
 
 fn rule_out(out: &mut Vec<RuledOut>, limit: Limit, why: String) {

@@ -1,5 +1,6 @@
 //! Verdicts in words.
 
+use super::rules::WINDOW_FULL;
 use super::{Facts, Figure, HostFacts, Limit};
 use terms::Rate;
 
@@ -43,11 +44,15 @@ pub(super) fn sentence(limit: Limit, facts: &Facts) -> String {
             share(facts.receiver_limited),
             window(facts.peer_window, facts)
         ),
-        Limit::SendBuffer => format!(
-            "{reached}: the send buffer was full {} of the time{}.",
-            share(facts.send_buffer_limited),
-            window(facts.send_buffer, facts)
-        ),
+        Limit::SendBuffer => {
+            let full = facts.send_buffer_limited.filter(|share| *share >= WINDOW_FULL);
+            let how = full.map_or_else(
+                || "holds less than the congestion window would let out".to_owned(),
+                |share| format!("was full {} of the time", percent(share)),
+            );
+            // The kernel counts its own needs in: at most half of the buffer is data.
+            format!("{reached}: the send buffer {how}{}.", window(facts.send_buffer.map(|bytes| bytes / 2.0), facts))
+        }
         Limit::Congestion => congestion(&reached, facts),
         Limit::Pacing => format!("{reached}: this is the rate that was asked for{}.", of(facts.pace)),
         Limit::Allowance => format!("{reached}: this is the rate that the responder allows{}.", of(facts.allowance)),
@@ -96,18 +101,20 @@ fn window(size: Option<f64>, facts: &Facts) -> String {
 
 fn congestion(reached: &str, facts: &Facts) -> String {
     let control = facts.congestion_control.as_deref().unwrap_or("the congestion control");
-    let seen = match (facts.loss, facts.inflation()) {
-        (Some(loss), Some(inflation)) if loss > 0.0 => format!(
-            "{} of the segments were sent again, and the round trip took {inflation:.2} times its least, {}",
-            percent(loss),
-            facts.rtt_least.map(millis).unwrap_or_default()
-        ),
-        (_, Some(inflation)) => format!(
-            "no segment was sent again, and the round trip took {inflation:.2} times its least, {}",
-            facts.rtt_least.map(millis).unwrap_or_default()
-        ),
-        _ => "the kernel tells neither loss nor round trips".to_owned(),
+    let again = match facts.retransmits.zip(facts.loss) {
+        Some((segments, loss)) if facts.is_lossy() => {
+            format!("{segments} segments were sent again, {} of them all", percent(loss))
+        }
+        Some(_) => "hardly a segment was sent again".to_owned(),
+        None => "the kernel does not tell what was sent again".to_owned(),
     };
+    let trips = match facts.rtt_least.zip(facts.rtt_mean) {
+        Some((least, mean)) => {
+            format!("round trips took {} at least and {} in the mean", millis(least), millis(mean))
+        }
+        None => "the kernel does not tell round trips".to_owned(),
+    };
+    let seen = format!("{again}, and {trips}");
     format!("{reached}: the way was the limit, as {control} sees it: {seen}.")
 }
 
@@ -144,9 +151,6 @@ pub(super) fn evidence(facts: &Facts) -> Vec<Figure> {
     figures
 }
 
-/// How much more than its least a round trip may take before a queue is the reason.
-const QUEUE: f64 = 1.5;
-
 /// What to do.
 pub(super) fn next(limit: Limit, facts: &Facts) -> String {
     let needed = facts.rtt_mean.map(|rtt| {
@@ -179,9 +183,7 @@ pub(super) fn next(limit: Limit, facts: &Facts) -> String {
 }
 
 fn way(facts: &Facts) -> String {
-    let lossy = facts.loss.is_some_and(|loss| loss > 0.0);
-    let queue = facts.inflation().is_some_and(|inflation| inflation >= QUEUE);
-    let text = match (lossy, queue) {
+    let text = match (facts.is_lossy(), facts.is_queued()) {
         (true, true) => {
             "A queue on the way is full: this is the rate of the narrowest link, or others share it. Compare with what the \
              link should carry."

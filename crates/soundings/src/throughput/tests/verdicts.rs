@@ -31,6 +31,22 @@ async fn rates_are_found() {
     }
 }
 
+/// Windows and buffers that are far too small.
+#[tokio::test]
+async fn small_buffers_are_found() {
+    let host = host(unbounded());
+    let plain = second(Direction::To);
+    let cases = [
+        (Request { receive_buffer_bytes: Some(8 << 10), ..plain.clone() }, Limit::ReceiveWindow),
+        (Request { send_buffer_bytes: Some(4 << 10), ..plain.clone() }, Limit::SendBuffer),
+        (Request { send_buffer_bytes: Some(4 << 10), direction: Direction::From, ..plain }, Limit::SendBuffer),
+    ];
+    for (request, limit) in cases {
+        let verdict = judged(&request, &host.measure(request.clone()).await);
+        assert_eq!(verdict.limit, limit, "{verdict:#?}");
+    }
+}
+
 /// Disks that are held down, at either end.
 #[tokio::test]
 async fn slow_disks_are_found() {
