@@ -141,6 +141,11 @@ impl Leases {
         });
         held.insert(id, Arc::clone(&lease));
         drop(held);
+        let anyone = shared.guard.anyone();
+        if allowance.stream_rate != anyone.stream_rate || allowance.longest > anyone.longest {
+            // It is on record who had more than anybody may.
+            let _ = shared.guard.used(who, std::time::SystemTime::now().into());
+        }
         tokio::spawn(keep(self.clone(), Arc::clone(&lease), Arc::clone(shared), who.name().to_owned(), peer));
         Ok(lease)
     }
