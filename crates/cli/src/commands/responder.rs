@@ -16,13 +16,13 @@ const PORT: u16 = 5201;
 pub(crate) const ABOUT: &str = "\
 Let others measure the way to this host.
 
-One port answers iperf3, portolan throughput, ndt7 and browsers (http://HOST:5201/speed), with and without TLS. No
-settings are needed: anyone may do what the measurement BCP asks a host to allow to anyone, one test at a time, and
-the others wait for their turn. Rules in the file of --config give more to callers of certain networks. Inside
-`portolan serve`, the section [responder] of the settings does the same, and tokens count too.";
+One port answers iperf3, portolan throughput, ndt7 and browsers (http://HOST:5201/speed), with and without TLS. No \
+settings are needed: anyone may do what the measurement BCP asks a host to allow to anyone, one test at a time, and \
+the others wait for their turn. Rules in the file of --config give more to callers of certain networks. Inside \
+'portolan serve', the section [responder] of the settings does the same, and tokens count too.";
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 stopped in order (SIGTERM or SIGINT: running tests have --drain-time to end); 1 ended at once by a
+Exit codes: 0 stopped in order (SIGTERM or SIGINT: running tests have --drain-time to end); 1 ended at once by a \
 second signal; 3 the settings or the address stand in the way.";
 
 #[derive(clap::Args)]
@@ -38,16 +38,16 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "at_once")]
     exclusive: bool,
     /// Let so many tests run side by side, though they disturb each other
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     at_once: Option<u64>,
     /// The rate at which this host is connected, as 10Gbit/s: anyone may send UDP at half of it, at most 1 Gbit/s
     #[arg(long, value_name = "RATE")]
     uplink: Option<Rate>,
-    /// Let tests of those with the verb `measure` write and read files in this folder
+    /// Let tests of those with the verb 'measure' write and read files in this folder
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
     /// How long running tests may take to end when stopping [default: 30 s]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "SPAN")]
     drain_time: Option<Span>,
     /// Write the authority of the certificate made for this run there, for callers to believe with --cacert
     #[arg(long, value_name = "PATH", alias = "ca-file")]

@@ -17,9 +17,9 @@ use terms::{Blame, Problem, Retry};
 pub(crate) const ABOUT: &str = "\
 Build networks with distance, loss and narrow links on this machine, and run commands in them.
 
-Hosts and routers are network namespaces; links have rate, queue, delay, jitter, loss, reordering, duplication, corruption
-and MTU, each direction its own. Needs Linux, and root or a user namespace. Whatever happens, `lab down` or the next
-`lab up` leaves the machine as it was.";
+Hosts and routers are network namespaces; links have rate, queue, delay, jitter, loss, reordering, duplication, corruption \
+and MTU, each direction its own. Needs Linux, and root or a user namespace. Whatever happens, 'lab down' or the next \
+'lab up' leaves the machine as it was.";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
