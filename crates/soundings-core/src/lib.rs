@@ -9,6 +9,7 @@ pub mod lease;
 pub mod load;
 pub mod ndt7;
 pub mod path_model;
+mod seconds;
 pub mod throughput;
 pub mod tlsping;
 pub mod verdict;

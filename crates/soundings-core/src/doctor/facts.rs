@@ -226,8 +226,10 @@ pub struct Clock {
     /// What is still to be corrected.
     pub offset_ns: Option<i64>,
     /// Estimated error.
+    #[serde(rename = "error_estimated_seconds", serialize_with = "crate::seconds::maybe")]
     pub error_estimated: Option<Duration>,
     /// Largest possible error.
+    #[serde(rename = "error_most_seconds", serialize_with = "crate::seconds::maybe")]
     pub error_most: Option<Duration>,
     /// Programs seen that keep clocks.
     pub keepers: Option<Vec<String>>,
@@ -243,6 +245,7 @@ pub struct Name {
     /// What it resolves to; absent where the resolver failed.
     pub addresses: Option<Vec<IpAddr>>,
     /// How long that took.
+    #[serde(rename = "took_seconds", serialize_with = "crate::seconds::maybe")]
     pub took: Option<Duration>,
     /// Why there is no answer.
     pub failure: Option<String>,
@@ -258,6 +261,7 @@ pub struct Address {
     /// What that name resolves to.
     pub back: Option<Vec<IpAddr>>,
     /// How long it took to get the name.
+    #[serde(rename = "took_seconds", serialize_with = "crate::seconds::maybe")]
     pub took: Option<Duration>,
 }
 
@@ -321,6 +325,7 @@ pub struct Far {
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// Yes, after so long.
+    #[serde(serialize_with = "crate::seconds::of")]
     Yes(Duration),
     /// Refused: nothing listens there, and the way is open.
     Refused,

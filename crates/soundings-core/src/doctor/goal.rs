@@ -11,6 +11,7 @@ pub struct Goal {
     /// Bits per second.
     pub rate_bits_per_second: u64,
     /// Round-trip time.
+    #[serde(rename = "rtt_seconds", serialize_with = "crate::seconds::of")]
     pub rtt: Duration,
     /// Where it comes from, for people.
     pub reason: String,

@@ -195,7 +195,8 @@ fn offloads(interface: &Interface, goal: &Goal) -> Finding {
         names
     };
     let (on, off) = (list(true), list(false));
-    let missing = of.generic_receive == Some(false)
+    // A veth hands over bundles as they are, so only a card has to join segments.
+    let missing = (interface.physical && of.generic_receive == Some(false))
         || (of.segmentation == Some(false) && of.generic_segmentation == Some(false))
         || (interface.physical && (of.receive_checksum == Some(false) || of.send_checksum == Some(false)));
     let tell = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(" ") };

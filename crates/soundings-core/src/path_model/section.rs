@@ -7,6 +7,7 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Section {
     /// Least round-trip time of the section.
+    #[serde(rename = "rtt_least_seconds", serialize_with = "crate::seconds::maybe")]
     pub rtt_least: Option<Duration>,
     /// Path MTU as the connection found it, bytes.
     pub path_mtu_bytes: Option<u32>,
@@ -26,6 +27,7 @@ pub struct Section {
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Steady {
     /// How long.
+    #[serde(rename = "elapsed_seconds", serialize_with = "crate::seconds::of")]
     pub elapsed: Duration,
     /// What arrived, bits per second of data.
     pub delivered_bits_per_second: u64,
@@ -55,6 +57,7 @@ pub struct Bursts {
     /// Rate in the bursts, bits per second: the target was to keep the queue as full as a real sender would.
     pub rate_bits_per_second: Option<u64>,
     /// Largest round-trip time seen.
+    #[serde(rename = "rtt_most_seconds", serialize_with = "crate::seconds::maybe")]
     pub rtt_most: Option<Duration>,
 }
 
@@ -64,6 +67,7 @@ pub struct Fill {
     /// What arrived, bits per second of data.
     pub delivered_bits_per_second: u64,
     /// Largest round-trip time seen.
+    #[serde(rename = "rtt_most_seconds", serialize_with = "crate::seconds::maybe")]
     pub rtt_most: Option<Duration>,
     /// Packets sent.
     pub packets: u64,

@@ -1,23 +1,20 @@
 //! Own name and addresses, and the name of the far side, asked of the resolver that programs here use.
 
 use super::Look;
+use futures_util::future::join_all;
 use net::Family;
 use soundings_core::doctor::{Address, Facts, Name};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 pub(super) async fn fill(facts: &mut Facts, look: &Look) {
-    if let Some(own) = own_name() {
-        facts.names.push(name(own, true, look.family).await);
-    }
-    if let Some(far) = &look.far_name
-        && far.trim_matches(['[', ']']).parse::<IpAddr>().is_err()
-    {
-        facts.names.push(name(far.clone(), false, look.family).await);
-    }
-    for address in own_addresses().await.into_iter().filter(|address| look.family.takes(*address)) {
-        facts.addresses.push(reverse(address).await);
-    }
+    let far = look.far_name.clone().filter(|far| far.trim_matches(['[', ']']).parse::<IpAddr>().is_err());
+    let own = own_name().map(|name| (name, true));
+    let names = own.into_iter().chain(far.map(|name| (name, false)));
+    let names = join_all(names.map(|(name, own)| self::name(name, own, look.family)));
+    let addresses = own_addresses().into_iter().filter(|address| look.family.takes(*address));
+    // Side by side: a resolver that does not answer keeps us waiting once.
+    (facts.names, facts.addresses) = tokio::join!(names, join_all(addresses.map(reverse)));
 }
 
 fn own_name() -> Option<String> {
@@ -26,7 +23,7 @@ fn own_name() -> Option<String> {
 }
 
 /// The addresses from which this host calls others: one of each family that has a route.
-async fn own_addresses() -> Vec<IpAddr> {
+fn own_addresses() -> Vec<IpAddr> {
     // No packet is sent: binding a datagram socket to a far address only asks the routes. The far ones are of
     // documentation (RFC 5737, RFC 3849), so nobody is meant by them.
     let mut found = Vec::new();

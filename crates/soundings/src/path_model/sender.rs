@@ -128,7 +128,8 @@ impl<'a> Sender<'a> {
             burst_packets: target.window_packets(),
             packets,
             losses,
-            rate_bits_per_second: rate_most,
+            // In a paced burst it is the speed of single bundles.
+            rate_bits_per_second: rate_most.filter(|_| rate.is_none()),
             rtt_most: part.rtt_most,
         })
     }
