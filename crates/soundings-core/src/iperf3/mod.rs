@@ -11,3 +11,6 @@ pub mod session;
 pub mod spec;
 pub mod text;
 pub mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -262,7 +262,8 @@ fn end_members(start: &Start, end: &End) -> Members {
         if start.is_udp() {
             members.extend(udp_sums(sends, &sent, &received, reverse));
         } else {
-            let retransmits = ends.iter().filter_map(|end| end.retransmits).reduce(u64::saturating_add);
+            let known = ends.iter().filter(|_| sends || start.role == Role::Client);
+            let retransmits = known.filter_map(|end| end.retransmits).reduce(u64::saturating_add);
             members.extend(tcp_sums(sends, &sent, &received, retransmits, reverse));
         }
     }
@@ -286,7 +287,7 @@ fn cpu_members(end: &End) -> Members {
 
 /// The client tells both sides' congestion control, the server its own alone, as in iperf3.
 fn congestion_members(start: &Start, end: &End) -> Members {
-    let first_sends = start.streams.first().is_some_and(|stream| stream.sends);
+    let first_sends = start.is_both() || start.streams.first().is_some_and(|stream| stream.sends);
     let (ours, theirs) = if first_sends {
         ("sender_tcp_congestion", "receiver_tcp_congestion")
     } else {

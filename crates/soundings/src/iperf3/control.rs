@@ -63,12 +63,14 @@ impl<S: AsyncRead + AsyncWrite> Control<S> {
         Heard::Closed
     }
 
-    /// Says what is left to say, and closes.
+    /// Says what is left to say, and waits a little until the other side has closed: what is said must not be lost in a
+    /// reset, and who still sends must not learn of the end from a closed stream first.
     pub(super) async fn farewell(mut self) {
         let last = async {
-            if self.writer.write_all(&self.outgoing).await.is_ok() {
-                // Either way it is over.
-                let _ = self.writer.shutdown().await;
+            let said = self.writer.write_all(&self.outgoing).await.is_ok() && self.writer.shutdown().await.is_ok();
+            let mut octets = [0; READ_BYTES];
+            while said && !self.closed {
+                self.closed = !self.reader.read(&mut octets).await.is_ok_and(|count| count > 0);
             }
         };
         let _ = timeout(FAREWELL, last).await;

@@ -23,6 +23,9 @@ use terms::{Principal, Timestamp};
 /// How often a running test is compared with what it may have, and its octets are told.
 const WATCH: Duration = Duration::from_millis(250);
 
+/// Longer than any test that may run before one.
+const LONGEST_WAIT: Duration = Duration::from_secs(100 * 86_400);
+
 /// How a server wants it, and who hears of it.
 #[derive(Clone)]
 pub(super) struct Manner {
@@ -84,12 +87,15 @@ pub(super) async fn serve(
         manner,
         shared,
         report: Test::default(),
+        measured: None,
     };
     let ending = session.go().await;
     if let Some(last) = session.machine.poll_transmit() {
         session.control.say(&last);
     }
     session.control.farewell().await;
+    // Only now the streams are closed.
+    session.measured = None;
     if let Some(tell) = &manner.tell {
         if ending != Ending::Done {
             session.report.error = Some(ending.to_string());
@@ -120,6 +126,7 @@ struct Session<'a> {
     manner: &'a Manner,
     shared: Arc<Shared>,
     report: Test,
+    measured: Option<Measured>,
 }
 
 impl Session<'_> {
@@ -227,17 +234,19 @@ impl Session<'_> {
             who: peer.ip().to_canonical().to_string(),
             longest: granted.longest + slack.streams + slack.overtime + slack.results,
         };
-        let turn = shared.turn(claim, shared.settings.patience, |waiting| {
+        // Most tests end before they must, so it is the waiting itself that has a limit, and not what may come of it.
+        let patience = shared.settings.patience;
+        let turn = shared.turn(claim, LONGEST_WAIT, |waiting| {
             let at_most_s = waiting.at_most.as_secs();
             tracing::info!(%peer, ahead = waiting.ahead, at_most_s, "an iperf3 client waits for its turn");
         });
-        let asked: Result<Turn, NoTurn> = tokio::select! {
-            asked = turn => asked,
+        let asked = tokio::select! {
+            asked = tokio::time::timeout(patience, turn) => asked.map_err(|_| "its patience is over".to_owned()),
             ending = self.over() => return Err(ending),
             () = shared.drain.begun() => return Err(self.deny(Refusal::Draining)),
         };
-        asked.map_err(|why| {
-            tracing::info!(%peer, %why, "an iperf3 client was sent away");
+        asked.and_then(|turn| turn.map_err(|why: NoTurn| why.to_string())).map_err(|why| {
+            tracing::info!(%peer, why, "an iperf3 client was sent away");
             self.deny(Refusal::Busy)
         })
     }
@@ -375,6 +384,7 @@ impl Session<'_> {
         match ending {
             Some(ending) => {
                 self.report.end = Some(measured.end(None));
+                self.measured = Some(measured);
                 ending
             }
             None => self.results(&measured, &parameters).await,

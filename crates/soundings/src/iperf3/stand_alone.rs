@@ -37,12 +37,13 @@ pub struct StandAlone {
 }
 
 /// What such a server shares. Whoever starts it by hand has it answer as iperf3 does, within iperf3's own bounds; `limited`
-/// allows no more than a responder allows to anyone. So many tests run `at_once`; the others wait so long.
-pub fn by_hand(limited: bool, at_once: usize, patience: Duration, drain: Drain) -> Arc<Shared> {
+/// allows no more than a responder allows to anyone. So many tests run `at_once`; the others wait so long. A connection may
+/// take one `step` to say what it is.
+pub fn by_hand(limited: bool, at_once: usize, patience: Duration, step: Duration, drain: Drain) -> Arc<Shared> {
     let allowance = if limited { Allowance::anyone(None) } else { Allowance::entitled() };
     let turns = Turns::new(TurnSettings { at_once: at_once.max(1), ..TurnSettings::default() });
     let guard = Guard::new(Rights::new(Policy::default(), ()), allowance, allowance, turns);
-    let settings = Settings { patience, ..Settings::default() };
+    let settings = Settings { patience, first_octets_timeout: step, stall_timeout: step * 3, ..Settings::default() };
     Shared::new(guard, Arc::new(Anyone), drain, settings)
 }
 

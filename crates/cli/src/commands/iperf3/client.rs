@@ -4,7 +4,6 @@ use super::super::{misused, print, say, tell};
 use super::Arguments;
 use soundings::iperf3::{Ask, News, run as test};
 use soundings_core::iperf3::report;
-use soundings_core::iperf3::spec::Deadlines;
 use soundings_core::iperf3::text::{Format, Text};
 use soundings_core::iperf3::wire::Parameters;
 use std::net::SocketAddr;
@@ -72,7 +71,7 @@ async fn one(
         interval: arguments.interval(),
         connect_timeout: Duration::from_millis(arguments.test.connect_timeout),
         patience: Duration::from_secs(arguments.patience),
-        deadlines: Deadlines::default(),
+        deadlines: arguments.deadlines(),
     };
     let json = arguments.json;
     let port = arguments.port;

@@ -67,6 +67,9 @@ pub(crate) struct Arguments {
     /// How long a test waits for its turn, seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     patience: u64,
+    /// Milliseconds that the other side may be silent at each step where it has something to say
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    step_timeout: u64,
     #[command(flatten)]
     test: TestArguments,
 }
@@ -177,6 +180,11 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
 impl Arguments {
     fn interval(&self) -> Option<Duration> {
         Some(self.interval).filter(|interval| !interval.is_zero())
+    }
+
+    fn deadlines(&self) -> spec::Deadlines {
+        let step = Duration::from_millis(self.step_timeout);
+        spec::Deadlines { parameters: step, streams: step, overtime: step, results: step }
     }
 
     fn family(&self) -> net::Family {

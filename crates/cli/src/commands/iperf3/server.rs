@@ -7,7 +7,6 @@ use net::{Drain, SocketOptions};
 use soundings::iperf3::{ServerNews, StandAlone, by_hand, listen};
 use soundings_core::iperf3::report;
 use soundings_core::iperf3::session::Ending;
-use soundings_core::iperf3::spec::Deadlines;
 use soundings_core::iperf3::text::{Format, Text};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
@@ -29,13 +28,14 @@ pub(super) async fn run(arguments: &Arguments, format: Format) -> ExitCode {
     }
     let drain = Drain::new();
     let patience = Duration::from_secs(arguments.patience);
-    let shared = by_hand(arguments.limited, arguments.at_once, patience, drain.clone());
+    let shared =
+        by_hand(arguments.limited, arguments.at_once, patience, arguments.deadlines().parameters, drain.clone());
     let wish = StandAlone {
         one_off: arguments.one_off,
         interval: arguments.interval(),
         json,
         format,
-        deadlines: Deadlines::default(),
+        deadlines: arguments.deadlines(),
         tell: Arc::new(move |news| show(&news, json, format)),
     };
     tokio::select! {

@@ -108,3 +108,6 @@ impl Line {
 
 /// Events in their order.
 type Events<E> = VecDeque<E>;
+
+#[cfg(test)]
+mod tests;
