@@ -19,6 +19,7 @@ pub mod authority;
 pub mod credentials;
 pub mod disk;
 pub mod http;
+pub mod iperf3;
 pub mod issuer;
 pub mod load;
 pub mod needs;

@@ -36,6 +36,7 @@ const NEEDS: &[Need] = &[
     need("gfal2-plugin-http", Package, "gfal2 over HTTPS: the judge nearest to FTS"),
     need("gfal2-util-scripts", Program("gfal-copy"), "gfal2's commands"),
     need("globus-proxy-utils", Program("grid-proxy-init"), "RFC 3820 proxies; limited, independent and legacy too"),
+    need("iperf3", Program("iperf3"), "the measurement tool that people trust: client of ours, and server for ours"),
     need("iproute2", Program("ip"), "network namespaces for servers that listen on every address"),
     need("iputils-ping", Program("ping"), "round-trip times in the lab, by the tool that everybody trusts"),
     need("iputils-tracepath", Program("tracepath"), "what fits through a path of the lab"),
