@@ -21,10 +21,14 @@ pub struct Evidence {
     pub bytes: u64,
     /// What the sender's kernel said first and last; `None` where the sender did not tell.
     pub sender: Option<(TcpInfo, TcpInfo)>,
-    /// The same of the receiver.
+    /// What the sender's kernel said when slow start was over: its losses are those of the test, not of the path.
+    pub settled: Option<TcpInfo>,
+    /// The same as of the sender, of the receiver.
     pub receiver: Option<(TcpInfo, TcpInfo)>,
     /// Round-trip times while data flowed.
     pub round_trips: Vec<Duration>,
+    /// In how many of the sender's words it was waiting for a timeout (`CAState` 4), as a part of them.
+    pub timeouts: Option<f64>,
     /// Of the sender, by its name in the kernel.
     pub congestion_control: Option<String>,
     /// What this caller may have here; the test was held to it.

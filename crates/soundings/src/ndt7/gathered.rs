@@ -15,6 +15,10 @@ pub(super) struct Gathered {
     test: Test,
     ours: Ends,
     theirs: Ends,
+    our_settled: Option<TcpInfo>,
+    their_settled: Option<TcpInfo>,
+    our_looks: Looks,
+    their_looks: Looks,
     round_trips: Vec<Duration>,
     our_control: Option<String>,
     their_control: Option<String>,
@@ -23,6 +27,9 @@ pub(super) struct Gathered {
 
 /// Round-trip times kept; a test makes some forty.
 const ROUND_TRIPS_MAX: usize = 1024;
+
+/// When slow start is over: at 200 ms it takes some 2 s to 10 Gbit/s.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
 
 /// Those before this are of slow start, and of an empty path.
 const LOADED_AFTER: Duration = Duration::from_secs(1);
@@ -36,6 +43,10 @@ impl Gathered {
             test,
             ours: None,
             theirs: None,
+            our_settled: None,
+            their_settled: None,
+            our_looks: Looks::default(),
+            their_looks: Looks::default(),
             round_trips: Vec::new(),
             our_control,
             their_control: None,
@@ -51,6 +62,8 @@ impl Gathered {
         // Whose end sends has a fresh round-trip time; the other's is of the few texts that it sends, and that is what
         // shows the queue before it.
         self.keep_round_trip(&told, now);
+        settle(&mut self.our_settled, &told, now);
+        self.our_looks.count(&told);
         keep(&mut self.ours, told);
         self.ours.as_ref().map(|(_, last)| last)
     }
@@ -61,6 +74,8 @@ impl Gathered {
             if self.side == Side::Client && self.test == Test::Download {
                 self.keep_round_trip(told, now);
             }
+            settle(&mut self.their_settled, told, now);
+            self.their_looks.count(told);
             keep(&mut self.theirs, told.clone());
         }
         if heard.bbr_info.is_some() {
@@ -116,7 +131,9 @@ impl Gathered {
             elapsed,
             bytes,
             sender: sender.filter(|(first, last)| first != last),
+            settled: if we_send { self.our_settled.clone() } else { self.their_settled.clone() },
             receiver,
+            timeouts: if we_send { self.our_looks.share() } else { self.their_looks.share() },
             round_trips: self.round_trips.clone(),
             congestion_control: if we_send { self.our_control.clone() } else { self.their_control.clone() },
             allowance,
@@ -124,6 +141,33 @@ impl Gathered {
             processor: (self.side == Side::Server).then_some(processor),
             other_way,
         }
+    }
+}
+
+/// How often a sender was found waiting for a timeout.
+#[derive(Clone, Copy, Default)]
+struct Looks {
+    all: u32,
+    waiting: u32,
+}
+
+/// `TCP_CA_Loss` of linux/tcp.h.
+const RECOVERS_BY_TIMEOUT: i64 = 4;
+
+impl Looks {
+    fn count(&mut self, told: &TcpInfo) {
+        self.all = self.all.saturating_add(1);
+        self.waiting = self.waiting.saturating_add(u32::from(told.ca_state == Some(RECOVERS_BY_TIMEOUT)));
+    }
+
+    fn share(self) -> Option<f64> {
+        (self.all > 0).then(|| f64::from(self.waiting) / f64::from(self.all))
+    }
+}
+
+fn settle(settled: &mut Option<TcpInfo>, told: &TcpInfo, now: Duration) {
+    if settled.is_none() && now >= SETTLED_AFTER {
+        *settled = Some(told.clone());
     }
 }
 

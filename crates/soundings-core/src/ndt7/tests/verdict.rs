@@ -113,6 +113,32 @@ fn loss_for_this_distance() {
     assert_eq!(download(&evidence), [Kind::Loss]);
 }
 
+/// What slow start loses when it overshoots is the test's own doing: only what comes after it counts.
+#[test]
+fn losses_of_slow_start_do_not_count() {
+    let mut evidence = good(90_000_000, 60, "bbr");
+    last(&mut evidence).total_retrans = Some(3000);
+    evidence.settled = Some(TcpInfo { total_retrans: Some(2998), data_segs_out: Some(20_000), ..blank() });
+    assert_eq!(download(&evidence), [Kind::PathFull]);
+    // A cubic sender: quick until the first loss, slow after it.
+    let mut evidence = good(17_000_000, 60, "cubic");
+    let told = last(&mut evidence);
+    (told.total_retrans, told.data_segs_out) = (Some(140), Some(14_700));
+    (told.bytes_acked, told.elapsed_time) = (Some(21_250_000), Some(10_000_000));
+    evidence.settled = Some(TcpInfo {
+        total_retrans: Some(132),
+        data_segs_out: Some(9_000),
+        bytes_acked: Some(13_000_000),
+        elapsed_time: Some(3_000_000),
+        ..blank()
+    });
+    let verdict = judge(Test::Download, &evidence);
+    assert_eq!(kinds(&verdict), [Kind::LossForDistance]);
+    assert!(
+        verdict.findings[0].figures.iter().any(|line| line.starts_with("after slow start: 8 segments lost, 0.14 %"))
+    );
+}
+
 /// Loss behind a queue that the test itself fills is how a path says that it is full.
 #[test]
 fn loss_behind_a_queue_is_a_full_path() {
@@ -131,6 +157,9 @@ fn a_duplex_mismatch() {
     let mut evidence = good(4_000_000, 2, "cubic");
     last(&mut evidence).total_retrans = Some(60);
     evidence.other_way = Some(Rate(90_000_000));
+    // Plain loss under cubic beside a direction under BBR looks much the same, but for the timeouts.
+    assert_eq!(download(&evidence), [Kind::LossForDistance]);
+    evidence.timeouts = Some(0.1);
     assert_eq!(download(&evidence), [Kind::DuplexMismatch]);
     // Without the other direction it is loss and no more.
     evidence.other_way = None;

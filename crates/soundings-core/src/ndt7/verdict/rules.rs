@@ -43,6 +43,8 @@ const DUPLEX_RETRANSMITS_PER_SECOND: f64 = 2.0;
 const DUPLEX_MATHIS: f64 = 2e6;
 /// … and the other direction reaches this many times as much (a duplex mismatch harms one direction far more).
 const DUPLEX_OTHER_FACTOR: f64 = 4.0;
+/// … and the sender is found waiting for timeouts: NDT asked for 1 % of the time; two of forty looks are no chance.
+const DUPLEX_TIMEOUTS: f64 = 0.05;
 /// A mismatch is a matter of links of 10 and 100 Mbit/s.
 const DUPLEX_RATE_MAX: f64 = 100e6;
 
@@ -68,6 +70,17 @@ pub(super) struct Seen<'a> {
     pub(super) loss: Option<f64>,
     pub(super) losses: Option<f64>,
     pub(super) sender: Option<Shares>,
+    pub(super) steady: Option<Steady>,
+}
+
+/// What is lost and reached after slow start, which overshoots and loses much at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Steady {
+    pub(super) losses: f64,
+    /// Of all segments.
+    pub(super) loss: f64,
+    /// Bits per second.
+    pub(super) rate: f64,
 }
 
 /// Where the sender's time went, as parts of the test.
@@ -104,6 +117,7 @@ impl<'a> Seen<'a> {
             loss: losses.zip(sent).filter(|(_, sent)| *sent > 0.0).map(|(losses, sent)| losses / sent),
             losses,
             sender: shares(evidence, seconds),
+            steady: steady(evidence, seconds),
         }
     }
 
@@ -114,7 +128,7 @@ impl<'a> Seen<'a> {
     /// Mathis: segment over round-trip time and the root of loss, bits per second.
     pub(super) fn mathis(&self) -> Option<f64> {
         let segment = self.last_of_sender()?.snd_mss.filter(|bytes| *bytes > 0)? as f64;
-        let loss = self.loss.filter(|loss| *loss > 0.0)?;
+        let loss = self.steady.map(|steady| steady.loss).filter(|loss| *loss > 0.0)?;
         Some(segment * 8.0 / self.rtt_typical()? / loss.sqrt())
     }
 
@@ -145,8 +159,27 @@ fn median(spans: &[Duration]) -> Option<f64> {
     sorted.get(sorted.len() / 2).map(Duration::as_secs_f64)
 }
 
+/// From the sender's words after slow start, or from all of them where these are missing.
+fn steady(evidence: &Evidence, seconds: f64) -> Option<Steady> {
+    let (first, last) = evidence.sender.as_ref()?;
+    let begin = evidence.settled.as_ref().unwrap_or(first);
+    let span = span(begin, last).unwrap_or(seconds);
+    let moved = |field: fn(&TcpInfo) -> Option<i64>| Some((field(last)? - field(begin)?).max(0) as f64);
+    let (losses, sent) = (moved(|tcp| tcp.total_retrans)?, moved(|tcp| tcp.data_segs_out)?);
+    let bytes = moved(|tcp| tcp.bytes_acked).unwrap_or(evidence.bytes as f64);
+    (sent > 0.0 && span > 0.0).then(|| Steady { losses, loss: losses / sent, rate: bytes * 8.0 / span })
+}
+
+/// Between two of one end's words, seconds.
+fn span(first: &TcpInfo, last: &TcpInfo) -> Option<f64> {
+    let micros = last.elapsed_time?.checked_sub(first.elapsed_time?)?;
+    (micros > 0).then_some(micros as f64 / 1e6)
+}
+
 fn shares(evidence: &Evidence, seconds: f64) -> Option<Shares> {
     let (first, last) = evidence.sender.as_ref()?;
+    // The peer's words begin a little later and end a little earlier than the test.
+    let seconds = span(first, last).unwrap_or(seconds);
     if seconds <= 0.0 {
         return None;
     }
@@ -248,19 +281,19 @@ fn is_duplex_mismatch(seen: &Seen<'_>, shares: &Shares) -> bool {
         && seen.mathis().is_some_and(|mathis| mathis > DUPLEX_MATHIS)
         && seen.rate < DUPLEX_RATE_MAX
         && other
+        && seen.evidence.timeouts.is_some_and(|share| share >= DUPLEX_TIMEOUTS)
         && !seen.queues_grow()
 }
 
 /// Neither end: loss, or a full path.
 fn of_path(seen: &Seen<'_>) -> Finding {
-    let losses = seen.losses.unwrap_or(0.0);
-    if losses >= LOSSES_MIN && !seen.queues_grow() {
-        let explained = seen.mathis().is_some_and(|mathis| seen.rate <= mathis * MATHIS_FACTOR);
+    if let Some(steady) = seen.steady.filter(|steady| steady.losses >= LOSSES_MIN && !seen.queues_grow()) {
+        let explained = seen.mathis().is_some_and(|mathis| steady.rate <= mathis * MATHIS_FACTOR);
         if seen.loss_based() && explained {
-            return words::loss_for_distance(seen);
+            return words::loss_for_distance(seen, &steady);
         }
-        if !seen.loss_based() && seen.loss.is_some_and(|loss| loss >= LOSS_HIGH) {
-            return words::loss(seen);
+        if !seen.loss_based() && steady.loss >= LOSS_HIGH {
+            return words::loss(seen, &steady);
         }
     }
     words::path_full(seen)

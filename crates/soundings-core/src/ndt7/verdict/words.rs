@@ -1,6 +1,6 @@
 //! The findings in words: what, by which figures, and what to do.
 
-use super::rules::{Seen, Shares};
+use super::rules::{Seen, Shares, Steady};
 use super::{Finding, Kind, Test};
 use terms::{ByteSize, Rate};
 
@@ -207,8 +207,8 @@ pub(super) fn processor(seen: &Seen<'_>) -> Finding {
     )
 }
 
-pub(super) fn loss_for_distance(seen: &Seen<'_>) -> Finding {
-    let (loss, rtt) = (seen.loss.unwrap_or(0.0), seen.rtt_typical().unwrap_or(0.0));
+pub(super) fn loss_for_distance(seen: &Seen<'_>, steady: &Steady) -> Finding {
+    let (loss, rtt) = (steady.loss, seen.rtt_typical().unwrap_or(0.0));
     let mathis = seen.mathis().unwrap_or(0.0);
     let segment = seen.last_of_sender().and_then(|tcp| tcp.snd_mss).unwrap_or(0);
     // What loss would let ten times as much through.
@@ -227,19 +227,25 @@ pub(super) fn loss_for_distance(seen: &Seen<'_>) -> Finding {
         rate(mathis),
         percent(wanted)
     );
+    let after = format!(
+        "after slow start: {:.0} segments lost, {} of all, and {} reached",
+        steady.losses,
+        percent(loss),
+        rate(steady.rate)
+    );
     finding(
         Kind::LossForDistance,
         says,
-        figures(seen, [model]),
+        figures(seen, [after, model]),
         "Look for damaged cables, dirty optics, error counters and shallow buffers on the way. A short path hides such \
          loss, a long one does not.",
     )
 }
 
-pub(super) fn loss(seen: &Seen<'_>) -> Finding {
+pub(super) fn loss(seen: &Seen<'_>, steady: &Steady) -> Finding {
     let says = format!(
-        "Loss is high: {} of all segments were sent again, although queues did not grow.",
-        percent(seen.loss.unwrap_or(0.0))
+        "Loss is high: after slow start {} of all segments were sent again, although queues did not grow.",
+        percent(steady.loss)
     );
     finding(
         Kind::Loss,
