@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// What counts of each run, s [default: 5, quick 3].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60))]
     seconds: Option<u32>,
+    /// At most so many rounds of each group.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20))]
+    rounds: Option<u32>,
     /// Parts, by their names: loopback, distance, loss, fast, http, peers.
     #[arg(long, value_delimiter = ',', value_name = "PARTS")]
     only: Vec<String>,
@@ -85,7 +88,10 @@ fn chosen(options: &Options) -> Result<Vec<Group>, String> {
     let name = |part: Part| format!("{part:?}").to_lowercase();
     let groups = plan::plan(extent);
     let wanted = |group: &Group| options.only.is_empty() || options.only.contains(&name(group.part));
-    let chosen: Vec<Group> = groups.into_iter().filter(wanted).collect();
+    let mut chosen: Vec<Group> = groups.into_iter().filter(wanted).collect();
+    for group in &mut chosen {
+        group.rounds = group.rounds.min(options.rounds.unwrap_or(u32::MAX));
+    }
     if chosen.is_empty() {
         return Err(format!("no part is called {}", options.only.join(" or ")));
     }
