@@ -27,6 +27,7 @@ pub mod netns;
 pub mod port;
 pub mod python;
 pub mod relay;
+pub mod responder;
 pub mod run;
 pub mod site;
 pub mod tree;
