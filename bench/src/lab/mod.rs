@@ -67,8 +67,11 @@ fn heading() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let iperf3 = packages::program("iperf3").map(|program| packages::first_line(&program, &["--version"]));
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("unknown").to_owned();
     format!(
-        "The lab on one machine\n\ncargo run --release -p bench -- {}\n{date}; {cores} cores of {model}; Linux {}; {}\n\n",
+        "The lab on one machine\n\ncargo run --release -p bench -- {}\n{date}; {cores} cores of {model}; Linux {}; {}\n\
+         load average before it began: {load}\n\n",
         arguments.join(" "),
         kernel.trim(),
         iperf3.unwrap_or_default(),
