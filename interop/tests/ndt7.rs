@@ -76,7 +76,7 @@ fn target() -> PathBuf {
 /// The foreign client, if it is there.
 fn foreign() -> Option<PathBuf> {
     let program = target().join("ndt7-client/bin/ndt7-client");
-    (program.is_file() || lacking("ndt7-client (from crates.io)")).then_some(program)
+    (program.is_file() || lacking("the crate ndt7-client")).then_some(program)
 }
 
 fn lines(finished: &Finished) -> Vec<Value> {

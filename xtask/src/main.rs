@@ -25,8 +25,8 @@ Usage: cargo xtask <COMMAND>
                  foreign programs, then the release build, its demonstration and its size
   test --quick   the same without foreign programs, without installing and without the release build
   tidy           the rules that no compiler checks: imports, lengths, bans, links, words
-  install        what the tests need from Debian (as root), from PyPI (into target/python) and from crates.io (into
-                 target/ndt7-client)
+  install        what the tests need from Debian (as root), from PyPI (into target/python), and a
+                 client of ndt7 (into target/ndt7-client)
   long           the longer fault suite: the server is killed 200 times under load
   size           size of the release binary and memory of an idle server
 
