@@ -24,6 +24,7 @@ pub mod issuer;
 pub mod load;
 pub mod needs;
 pub mod netns;
+pub mod nginx;
 pub mod port;
 pub mod python;
 pub mod relay;

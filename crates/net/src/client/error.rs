@@ -121,6 +121,13 @@ impl ClientError {
         self.judge().3 != Retry::Never
     }
 
+    /// Was nothing of the request sent? So it is where the connection closed before, or where an HTTP/2 server said that
+    /// it would take no more streams (RFC 9113, section 6.8).
+    pub fn is_unsent(&self) -> bool {
+        let Cause::Http(error) = &self.cause else { return false };
+        error.is_canceled() || is_orderly_end(error)
+    }
+
     /// Whether a kept connection broke as one does that the peer had closed meanwhile.
     pub(crate) fn is_stale(&self) -> bool {
         let Cause::Http(error) = &self.cause else { return false };
@@ -201,6 +208,12 @@ impl ClientError {
             _ => (502, BROKEN, Path, Retry::Soon, "Try again; what was complete before need not be sent again."),
         }
     }
+}
+
+/// Did the server end an HTTP/2 connection in order, before it took this stream?
+fn is_orderly_end(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_go_away() && cause.is_remote() && cause.reason() == Some(h2::Reason::NO_ERROR))
 }
 
 fn io_cause(error: &hyper::Error) -> Option<io::ErrorKind> {

@@ -10,8 +10,8 @@ use net::client::{HttpVersion, Line, LineSettings, Lines, Speaker};
 use soundings_core::load::address::{LEASE_FIELD, PREFIX};
 use soundings_core::load::lease::LeaseAnswer;
 use soundings_core::load::{BadPlan, Cpu, Plan, Report, Tally, Way};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use terms::{Blame, Problem, Retry};
 use tokio::task::JoinSet;
@@ -98,6 +98,8 @@ struct Work {
     lines: Lines,
     address: SocketAddr,
     next: AtomicU64,
+    /// Requests that were taken and not sent.
+    given_back: Mutex<Vec<u64>>,
     end: Option<Instant>,
 }
 
@@ -106,7 +108,8 @@ async fn measure(job: &Job, ask: Arc<Ask>, lines: Lines) -> Report {
     let progress = Arc::clone(&ask.progress);
     progress.measuring.store(job.plan.warm_up.is_zero(), Relaxed);
     let end = job.plan.span.map(|span| begun + span);
-    let work = Arc::new(Work { ask, lines, address: job.address, next: AtomicU64::new(0), end });
+    let work =
+        Arc::new(Work { ask, lines, address: job.address, next: AtomicU64::new(0), given_back: Mutex::default(), end });
     let uploading = job.plan.way == Way::Upload;
     let mut first = progress.snapshot(uploading);
     let mut workers = JoinSet::new();
@@ -219,6 +222,7 @@ impl Work {
     /// One request after another.
     async fn stream(self: Arc<Self>, mut speaker: Speaker, facts: net::ConnectionFacts) -> Tally {
         let mut tally = Tally::default();
+        let mut used = false;
         // A connection that its server closed between two requests is no failure: another one is opened.
         while speaker.ready().await {
             let Some(number) = self.take() else { break };
@@ -232,6 +236,7 @@ impl Work {
             };
             match made {
                 Ok(done) => {
+                    used = true;
                     self.ask.progress.requests.fetch_add(1, Relaxed);
                     if self.ask.progress.measuring.load(Relaxed) {
                         tally.latency.record(done.latency);
@@ -239,6 +244,11 @@ impl Work {
                             tally.first_byte.record(done.first_byte);
                         }
                     }
+                }
+                // The server ended the connection after some requests, as it may: this one goes to the next connection.
+                Err(failed) if failed.unsent && used => {
+                    self.given_back().push(number);
+                    break;
                 }
                 Err(failed) => {
                     self.failed(&mut tally, &failed.problem);
@@ -264,14 +274,22 @@ impl Work {
         }
     }
 
+    fn given_back(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.given_back.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_over(&self) -> bool {
         let made = self.ask.plan.requests.is_some_and(|requests| self.next.load(Relaxed) >= requests);
+        let made = made && self.given_back().is_empty();
         made || self.end.is_some_and(|end| Instant::now() >= end)
     }
 
     fn take(&self) -> Option<u64> {
         if self.is_over() {
             return None;
+        }
+        if let Some(number) = self.given_back().pop() {
+            return Some(number);
         }
         let number = self.next.fetch_add(1, Relaxed);
         self.ask.plan.requests.is_none_or(|requests| number < requests).then_some(number)

@@ -41,11 +41,13 @@ pub(super) struct Failed {
     pub(super) pause: Duration,
     /// The connection is of no more use.
     pub(super) broken: bool,
+    /// Nothing of it was sent.
+    pub(super) unsent: bool,
 }
 
 impl Failed {
     fn broken(problem: Problem) -> Self {
-        Self { problem, pause: Duration::ZERO, broken: true }
+        Self { problem, pause: Duration::ZERO, broken: true, unsent: false }
     }
 }
 
@@ -67,10 +69,11 @@ impl Ask {
     async fn exchange(&self, speaker: &mut Speaker, number: u64) -> Result<Done, Failed> {
         let request = self.request(number).map_err(|problem| Failed { broken: false, ..Failed::broken(problem) })?;
         let begun = Instant::now();
-        let response = speaker
-            .send(request)
-            .await
-            .map_err(|error| Failed { broken: speaker.is_closed(), ..Failed::broken(error.problem()) })?;
+        let response = speaker.send(request).await.map_err(|error| Failed {
+            broken: speaker.is_closed() || error.is_unsent(),
+            unsent: error.is_unsent(),
+            ..Failed::broken(error.problem())
+        })?;
         let first_byte = begun.elapsed();
         let (head, body) = response.into_parts();
         let mut body = NetworkBody::new(body, None);
@@ -170,7 +173,7 @@ fn refused(uri: &Uri, response: &Response<()>) -> Failed {
         retry: after.map_or(Retry::Never, Retry::After),
         next: "Try the same address with curl: its answer says more.".to_owned(),
     };
-    Failed { problem, pause: after.unwrap_or(PAUSE).clamp(PAUSE, PAUSE_MAX), broken: false }
+    Failed { problem, pause: after.unwrap_or(PAUSE).clamp(PAUSE, PAUSE_MAX), broken: false, unsent: false }
 }
 
 fn cut(uri: &Uri, error: &BodyError) -> Problem {

@@ -25,6 +25,7 @@ const SLACK: Duration = Duration::from_secs(60);
 
 /// One port with the load that it runs.
 struct Driven {
+    session: Arc<Session>,
     address: Url,
     id: String,
 }
@@ -37,19 +38,17 @@ impl Driven {
 
 /// Commands all ports, and gives back the report of each pair.
 pub(super) async fn run(arguments: &Arguments) -> Result<Vec<Report>, Problem> {
-    let session = Arc::new(connection(arguments).open()?);
     let mut ports = Vec::new();
-    for from in &arguments.from {
+    for (number, from) in arguments.from.iter().enumerate() {
         match Address::parse_argument(&OsString::from(from))? {
-            Address::Remote(url) => ports.push(url),
+            Address::Remote(url) => ports.push((Arc::new(connection(arguments, number)?.open()?), url)),
             _ => return Err(misused(format!("'{from}' is no address of a port: write https://host:8443"))),
         }
     }
     // One turn at each server for the whole test: its clients would wait for one another otherwise.
     let turns = turns(arguments).await?;
-    let began = begin(arguments, &session, &ports, &turns).await;
-    let reports = match began {
-        Ok(driven) => follow(arguments, &session, driven).await,
+    let reports = match begin(arguments, &ports, &turns).await {
+        Ok(driven) => follow(arguments, driven).await,
         Err(problem) => Err(problem),
     };
     let mut used = Vec::new();
@@ -63,9 +62,15 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Vec<Report>, Problem> {
     Ok(reports)
 }
 
-/// How the ports are reached: the token for them is none for the servers that they load.
-fn connection(arguments: &Arguments) -> Connection {
-    Connection::with(arguments.port_token_file.clone(), arguments.reach.authorities(), arguments.reach.insecure)
+/// How a port is reached: with its own token, or the one for all; it is none for the servers that they load.
+fn connection(arguments: &Arguments, number: usize) -> Result<Connection, Problem> {
+    let files = &arguments.port_token_file;
+    let file = match files.len() {
+        0 | 1 => files.first(),
+        count if count == arguments.from.len() => files.get(number),
+        count => return Err(misused(format!("{count} files of tokens are given for {} ports", arguments.from.len()))),
+    };
+    Ok(Connection::with(file.cloned(), arguments.reach.authorities(), arguments.reach.insecure))
 }
 
 async fn turns(arguments: &Arguments) -> Result<Vec<Claimed>, Problem> {
@@ -82,21 +87,19 @@ async fn turns(arguments: &Arguments) -> Result<Vec<Claimed>, Problem> {
 
 async fn begin(
     arguments: &Arguments,
-    session: &Arc<Session>,
-    ports: &[Url],
+    ports: &[(Arc<Session>, Url)],
     turns: &[Claimed],
 ) -> Result<Vec<Driven>, Problem> {
     let start = Instant::now() + PREPARATION;
     let mut asked = JoinSet::new();
-    for (number, address) in ports.iter().enumerate() {
-        let (session, address) = (Arc::clone(session), address.clone());
+    for (number, (session, address)) in ports.iter().cloned().enumerate() {
         let mut load = wanted(arguments, turns);
         asked.spawn(async move {
             // Spans, not instants: the clocks of the ports need not agree.
             load.begin_in_seconds = start.saturating_duration_since(Instant::now()).as_secs_f64();
             let body = serde_json::json!(load).to_string();
             let answer = session.exchange("Asking for a load", Method::POST, &address, LOADS, Some(body)).await?;
-            Ok((number, Driven { id: read(&address, &answer)?.id, address }))
+            Ok((number, Driven { id: read(&address, &answer)?.id, address, session }))
         });
     }
     let mut driven = Vec::new();
@@ -113,20 +116,20 @@ async fn begin(
     match failed {
         None => Ok(driven),
         Some(problem) => {
-            cancel(session, &driven).await;
+            cancel(&driven).await;
             Err(problem)
         }
     }
 }
 
-async fn cancel(session: &Session, driven: &[Driven]) {
+async fn cancel(driven: &[Driven]) {
     for one in driven {
         // What cannot be ended now ends by its time.
-        let _ = session.exchange("Ending a load", Method::DELETE, &one.address, &one.path(), None).await;
+        let _ = one.session.exchange("Ending a load", Method::DELETE, &one.address, &one.path(), None).await;
     }
 }
 
-async fn follow(arguments: &Arguments, session: &Session, driven: Vec<Driven>) -> Result<Vec<Report>, Problem> {
+async fn follow(arguments: &Arguments, driven: Vec<Driven>) -> Result<Vec<Report>, Problem> {
     let begun = Instant::now();
     let plan = arguments.plan();
     let longest = PREPARATION + plan.span.unwrap_or_default() + SLACK;
@@ -135,7 +138,7 @@ async fn follow(arguments: &Arguments, session: &Session, driven: Vec<Driven>) -
         tokio::time::sleep(ASK_EVERY).await;
         let mut answers = Vec::new();
         for one in &driven {
-            let answer = session.exchange("Following a load", Method::GET, &one.address, &one.path(), None).await?;
+            let answer = one.session.exchange("Following a load", Method::GET, &one.address, &one.path(), None).await?;
             answers.push(read(&one.address, &answer)?);
         }
         let sum = |count: fn(&LoadAnswer) -> u64| answers.iter().map(count).sum::<u64>();
@@ -148,11 +151,11 @@ async fn follow(arguments: &Arguments, session: &Session, driven: Vec<Driven>) -
         }
         before = (now, bytes);
         if answers.iter().all(|answer| answer.state == LoadState::Finished) {
-            cancel(session, &driven).await;
+            cancel(&driven).await;
             return reports(&driven, answers);
         }
         if answers.iter().any(|answer| answer.state == LoadState::Cancelled) || begun.elapsed() > longest {
-            cancel(session, &driven).await;
+            cancel(&driven).await;
             return Err(broken_off());
         }
     }

@@ -16,7 +16,7 @@ use terms::{ByteSize, Problem, Span};
 const AFTER_HELP: &str = "\
 A URL without a path is one of a Portolan host: /synthetic/SIZE is asked for, bytes without a disk. There the load takes \
 its turn among other tests, and is held to 60 s and 1 Gbit/s unless a token allows more. Any other URL will do as well; \
-{n} in it becomes the number of the request, so that uploads need not overwrite one another.
+an n in braces in it becomes the number of the request, so that uploads need not overwrite one another.
 
 A time ends the load (10 s after a warm-up of 2 s that is left out), or a number of requests does. Of several URLs all are \
 loaded at once. A host with IPv4 and IPv6 is loaded over both, one after the other, unless -4 or -6 is given.
@@ -38,9 +38,10 @@ pub(crate) struct Arguments {
     /// Have this port make the requests instead of this program; more than once: several, all at once
     #[arg(long, value_name = "PORT", conflicts_with = "requests")]
     from: Vec<String>,
-    /// File that holds the bearer token for those ports [default: BEARER_TOKEN, or BEARER_TOKEN_FILE]
+    /// File that holds the bearer token for those ports; more than once: one for each, in their order [default:
+    /// BEARER_TOKEN, or BEARER_TOKEN_FILE]
     #[arg(long, value_name = "PATH", requires = "from")]
-    port_token_file: Option<PathBuf>,
+    port_token_file: Vec<PathBuf>,
     /// Send bytes (PUT) instead of fetching them (GET)
     #[arg(short, long)]
     upload: bool,
