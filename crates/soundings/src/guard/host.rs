@@ -166,7 +166,7 @@ fn waiting(holder: &Holder) -> Waiting {
 }
 
 /// What may have the turn of a host.
-const KINDS: &[&str] = &["throughput", "iperf3", "ndt7", "httpload"];
+const KINDS: &[&str] = &["throughput", "iperf3", "ndt7", "synthetic"];
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! long at most.
 
 use super::budget::Lease;
+use super::host::HostTurn;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -112,16 +113,16 @@ struct Entry {
 pub struct Turn {
     shared: Arc<Shared>,
     number: u64,
-    /// What is given back with it.
-    beside: Option<Lease>,
+    /// What is given back with it: the turn of the host, and that of the budget shared with others.
+    beside: (Option<HostTurn>, Option<Lease>),
 }
 
 impl Turn {
-    /// With a turn of the budget that is shared with other hosts: both are given back together.
+    /// With the turn of the host and that of the budget that is shared with other hosts: all are given back together.
     #[must_use]
-    pub fn with(self, lease: Option<Lease>) -> Self {
+    pub fn with(self, host: Option<HostTurn>, lease: Option<Lease>) -> Self {
         let mut turn = self;
-        turn.beside = lease;
+        turn.beside = (host, lease);
         turn
     }
 }
@@ -200,7 +201,7 @@ struct Place {
 impl Place {
     fn into_turn(mut self) -> Turn {
         self.kept = true;
-        Turn { shared: Arc::clone(&self.shared), number: self.number, beside: None }
+        Turn { shared: Arc::clone(&self.shared), number: self.number, beside: (None, None) }
     }
 }
 
@@ -216,7 +217,7 @@ impl Drop for Place {
 impl Drop for Turn {
     fn drop(&mut self) {
         // First, so that the next test here finds it free.
-        drop(self.beside.take());
+        drop(std::mem::take(&mut self.beside));
         self.shared.lock().running.retain(|entry| entry.number != self.number);
         self.shared.changed.notify_waiters();
     }

@@ -33,6 +33,7 @@ pub use uplink::uplink;
 
 use crate::guard::Guard;
 use crate::guard::budget::Budget;
+use crate::guard::host::{self, HostTurn};
 use crate::guard::turn::{Claim, NoTurn, Turn, Waiting};
 use net::Drain;
 use net::certificate::ServerCertificate;
@@ -132,9 +133,25 @@ impl Shared {
     ) -> Result<Turn, NoTurn> {
         let asked = Instant::now();
         let turn = self.guard.turns().enter(claim.clone(), patience, &mut tell).await?;
+        let host = self.turn_of_host(&claim, patience.saturating_sub(asked.elapsed()), &mut tell).await?;
         let left = patience.saturating_sub(asked.elapsed());
         let lease = self.settings.budget.enter(&claim, left, &mut tell).await?;
-        Ok(turn.with(lease))
+        Ok(turn.with(host, lease))
+    }
+
+    /// The turn among all programs of this host, where tests are exclusive. Throughput tests take it by themselves: the
+    /// other end of theirs may be on this host, and have it.
+    async fn turn_of_host(
+        &self,
+        claim: &Claim,
+        patience: Duration,
+        tell: impl FnMut(&Waiting) + Send,
+    ) -> Result<Option<HostTurn>, NoTurn> {
+        let exclusive = self.guard.turns().settings().at_once == 1 && claim.what != "throughput";
+        match &self.settings.host_turn {
+            Some(name) if exclusive => host::take(name, claim, "", None, patience, tell).await,
+            _ => Ok(None),
+        }
     }
 
     /// Returns when the test is to end now, whatever it does: draining has lasted long enough. A test tells its peer so

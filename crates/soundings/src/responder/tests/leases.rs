@@ -48,6 +48,21 @@ fn runs_at(keeper: &Shared) -> usize {
     keeper.guard.turns().look().0.len()
 }
 
+/// Two programs of one host, each with a responder: a test of one keeps the other's waiting, and says what it is.
+#[tokio::test]
+async fn programs_of_a_host_take_turns() {
+    let name = format!("portolan-test-{}", crate::guard::host::secret());
+    let program = || shared(Settings { host_turn: Some(name.clone()), ..Settings::default() });
+    let (one, other) = (program(), program());
+    let held = turn(&one, "alice").await.unwrap();
+    let refused = other.turn(claim("bob"), Duration::from_millis(50), |_| {}).await;
+    let Err(NoTurn::TooLong(waiting)) = refused else { panic!("the turn of the host was given twice") };
+    assert_eq!((waiting.running[0].0.what, waiting.running[0].0.who.as_str()), ("iperf3", "alice"));
+    assert!(other.guard.turns().look().0.is_empty(), "who is sent away keeps no turn of its own program");
+    drop(held);
+    turn(&other, "bob").await.unwrap();
+}
+
 /// A test at one host keeps the keeper's own waiting and the other way round; who waits is told for whom and how long.
 #[tokio::test]
 async fn hosts_that_share_a_budget_take_turns() {
