@@ -1,5 +1,6 @@
 //! `portolan tlsping` against openssl's server, and openssl's clients against our listener: both must tell the same of a
 //! handshake, and agree in kind about what it takes.
+#![allow(clippy::unwrap_used)]
 
 use interop::apache::{free_port, wait_for};
 use interop::port::program;

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// `here` — `router` — `there`. Interfaces: `near` of the hosts, `left` and `right` of the router.
-pub struct Routed {
+pub(crate) struct Routed {
     pub here: Netns,
     pub router: Netns,
     pub there: Netns,
 }
 
-pub const THERE_V4: &str = "10.78.2.2";
-pub const THERE_V6: &str = "fd78:2::2";
+pub(crate) const THERE_V4: &str = "10.78.2.2";
+pub(crate) const THERE_V6: &str = "fd78:2::2";
 
 impl Routed {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let net = Self { here: Netns::new(), router: Netns::new(), there: Netns::new() };
         for (host, side, number) in [(&net.here, "left", 1), (&net.there, "right", 2)] {
             let router = net.router.prefix()[3].to_owned();
@@ -48,29 +48,29 @@ impl Routed {
     }
 
     /// Our program on the near host.
-    pub fn portolan(&self) -> Run {
+    pub(crate) fn portolan(&self) -> Run {
         self.here.run(program()).limit(Duration::from_secs(60))
     }
 
     /// A firewall rule in a namespace, for what comes in (`input`) or goes through (`forward`).
-    pub fn firewall(at: &Netns, hook: &str, rule: &str) {
+    pub(crate) fn firewall(at: &Netns, hook: &str, rule: &str) {
         let table = format!("table inet t {{ chain c {{ type filter hook {hook} priority 0; {rule}; }}\n}}\n");
         at.run("nft").args(["-f", "-"]).input(table).succeed();
     }
 
-    pub fn no_firewall(at: &Netns) {
+    pub(crate) fn no_firewall(at: &Netns) {
         at.run("nft").args(["delete", "table", "inet", "t"]).succeed();
     }
 }
 
 /// A responder in a namespace; stopped when dropped.
-pub struct Responder {
+pub(crate) struct Responder {
     child: Child,
     _folder: TempDir,
 }
 
 impl Responder {
-    pub fn start(at: &Netns) -> Self {
+    pub(crate) fn start(at: &Netns) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ready: PathBuf = folder.path().join("ready");
         let prefix = at.prefix();
