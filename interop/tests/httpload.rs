@@ -1,4 +1,5 @@
 //! `portolan httpload` against a foreign server, foreign clients against our synthetic bytes, and ports that load ports.
+#![allow(clippy::unwrap_used)]
 
 use interop::nginx::Nginx;
 use interop::port::{Setup, program};

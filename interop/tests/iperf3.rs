@@ -1,4 +1,5 @@
 //! iperf 3.12 in both roles, over its options.
+#![allow(clippy::unwrap_used)]
 
 use interop::iperf3::{Server, foreign_client, key_paths, our_client};
 use interop::{Run, needs};

@@ -1,4 +1,5 @@
 //! Clients that vanish, fall silent or want more than they may: nothing of them stays, and nobody is flooded.
+#![allow(clippy::unwrap_used)]
 
 use interop::iperf3::{Server, connection, foreign_client};
 use interop::needs;

@@ -173,7 +173,7 @@ fn slow_callers_keep_nobody_out() {
     let mut slow: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
     for (at, stream) in slow.iter_mut().enumerate() {
         // Those beyond the bound are closed already.
-        let _ = stream.write_all(&[&b"a"[..], b"\x16\x03", b"GET /", b"\0\0"][at % 4]);
+        let _ = stream.write_all([&b"a"[..], b"\x16\x03", b"GET /", b"\0\0"][at % 4]);
     }
     // Another address has places of its own.
     assert!(iperf3(port, "-n 1M -B 127.0.0.2").is_some());

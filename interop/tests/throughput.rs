@@ -1,4 +1,5 @@
 //! `portolan throughput` against `portolan responder`, as processes in a network namespace of their own.
+#![allow(clippy::unwrap_used)]
 
 use interop::needs::{needs, needs_root};
 use interop::netns::Netns;

@@ -45,7 +45,11 @@ const NEEDS: &[Need] = &[
     need("mount", Program("mount"), "a small file system in memory, to be run full"),
     need("nghttp2-client", Program("h2load"), "many streams on one HTTP/2 connection"),
     need("nftables", Program("nft"), "real loss, black holes and firewalls between namespaces"),
-    need("nginx-light", Program("nginx"), "a server that is none of ours, for portolan httpload (no service is set up)"),
+    need(
+        "nginx-light",
+        Program("nginx"),
+        "a server that is none of ours, for portolan httpload (no service is set up)",
+    ),
     need("openssl", Program("openssl"), "certificates as grid sites make them, and hashed CA folders"),
     need("postgresql", Package, "the archive's second engine, started by the tests on a socket of their own"),
     need("procps", Program("sysctl"), "settings of the kernel, changed and read independently of us"),
