@@ -117,7 +117,7 @@ fn distance_with_loss(lines: &[Line]) -> Picture {
     Picture {
         file: "loss-by-distance.svg",
         chart: Chart {
-            title: "The same loss hurts more the farther the ends are".to_owned(),
+            title: "What loss leaves at each distance".to_owned(),
             subtitle: "one stream, cubic, 1 Gbit/s; median and range".to_owned(),
             along: "round-trip time".to_owned(),
             conditions: milliseconds(distances),
