@@ -14,7 +14,7 @@ use soundings_core::throughput::session::{Heard, Responder};
 use soundings_core::throughput::spec;
 use soundings_core::throughput::wire::{self, Direction, FarStore, Grant, Hello, Message, Request, Wait, Welcome};
 use std::io::Read as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -257,7 +257,9 @@ impl Test {
                 () = wait(left) => return Err(self.expired().err().unwrap_or_else(stopping)),
                 () = cut.cut() => return Err(stopping()),
             };
-            let pipe = received(arrival, request).await?;
+            let left =
+                self.session.deadline().map_or(spec::STREAMS_LIMIT, |deadline| deadline.saturating_sub(self.now()));
+            let pipe = received(arrival, request, left).await?;
             if pipes.iter().any(|other| other.number == pipe.number) {
                 return Err(not_a_stream("two connections have the same number"));
             }
@@ -339,11 +341,20 @@ async fn wait(left: Option<Duration>) {
     }
 }
 
-/// A stream out of a connection whose cookie is taken: its number is next.
-async fn received(arrival: Arrival, request: &Request) -> Result<Pipe, Problem> {
+/// A stream out of a connection whose cookie is taken: its number is next. Inside TLS a single record may come in as many
+/// pieces as it has octets, so that the limit is of the whole: a test holds its turn meanwhile.
+pub(super) async fn received(arrival: Arrival, request: &Request, limit: Duration) -> Result<Pipe, Problem> {
     let request = request.clone();
-    let numbered = tokio::task::spawn_blocking(move || number(arrival, &request)).await;
-    numbered.unwrap_or_else(|_| Err(not_a_stream("its thread failed")))
+    let socket = arrival.stream.try_clone().map_err(|error| not_a_stream(&format!("it cannot be held: {error}")))?;
+    let numbered = tokio::task::spawn_blocking(move || number(arrival, &request));
+    match tokio::time::timeout(limit, numbered).await {
+        Ok(numbered) => numbered.unwrap_or_else(|_| Err(not_a_stream("its thread failed"))),
+        Err(_) => {
+            // Ends the thread that reads; a socket that is closed already needs no closing.
+            let _ = socket.shutdown(Shutdown::Both);
+            Err(not_a_stream("its number did not come in time"))
+        }
+    }
 }
 
 fn number(arrival: Arrival, request: &Request) -> Result<Pipe, Problem> {

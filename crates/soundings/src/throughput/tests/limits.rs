@@ -1,6 +1,7 @@
 //! What a responder refuses, bounds and forgets.
 
 use super::super::engine::{Pipe, Running};
+use super::super::responder::received;
 use super::super::streams::plan;
 use super::super::worker::Store;
 use super::*;
@@ -199,6 +200,24 @@ async fn streams_have_the_numbers_of_the_test() {
         assert!(matches!(heard(&mut client).await, Message::Refusal(_)));
         idle(&host).await;
     }
+}
+
+/// One that opens a stream and does not say which holds its turn no longer than it may, however slowly it speaks.
+#[tokio::test]
+async fn a_stream_has_to_say_its_number_in_time() {
+    let listener = net::listen("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+    let local = listener.local_addr().unwrap();
+    let mut slow = TcpStream::connect(local).await.unwrap();
+    let (stream, peer) = listener.accept().await.unwrap();
+    slow.write_all(&[0]).await.unwrap();
+    let place = responder::Place::unbounded();
+    let arrival = responder::Arrival { stream: stream.into_std().unwrap(), peer, local, tls: None, place };
+    let begun = std::time::Instant::now();
+    let problem = received(arrival, &short(Direction::To, 1), Duration::from_millis(50)).await.err().unwrap();
+    assert!(problem.detail.contains("in time"), "{problem:?}");
+    // The connection is closed with it, and with that the thread ends that reads.
+    assert_eq!(slow.read(&mut [0]).await.unwrap(), 0);
+    assert!(begun.elapsed() < spec::MESSAGE_LIMIT);
 }
 
 /// A token is not shown to whoever listens.
