@@ -1,9 +1,12 @@
-//! Turns: one exclusive throughput test at a time, in the order of asking; the others wait, and are told for whom and how
-//! long at most.
+//! Turns: one exclusive throughput test at a time; the others wait, and are told for whom and how long at most.
+//!
+//! Callers take turns, and of one caller its tests do, in the order of asking: whoever asks for many waits behind everybody
+//! who asks for few, so that nobody keeps the others away (start-time fair queueing, each test with the cost 1).
 
 use super::budget::Lease;
 use super::host::HostTurn;
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -16,6 +19,16 @@ pub struct TurnSettings {
     /// How many may wait; who comes when all these places are taken is sent away. A waiting one costs a connection.
     pub waiting_max: usize,
 }
+
+impl TurnSettings {
+    /// How many of one caller may wait: a part of the places, so that others find one; a few in any case.
+    fn waiting_max_of_one(&self) -> usize {
+        (self.waiting_max / 4).max(WAITING_OF_ONE_MIN)
+    }
+}
+
+/// As many tests of one caller can wait, where there are places.
+const WAITING_OF_ONE_MIN: usize = 8;
 
 impl Default for TurnSettings {
     fn default() -> Self {
@@ -41,14 +54,14 @@ pub struct Waiting {
     pub running: Vec<(Claim, Duration)>,
     /// Tests that wait before this one.
     pub ahead: usize,
-    /// When its turn comes at the latest.
+    /// When its turn comes at the latest; of a caller's second test and those after it, unless others come between.
     pub at_most: Duration,
 }
 
 /// Why there is no turn to be had.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NoTurn {
-    /// All places to wait are taken.
+    /// All places to wait are taken, or all that this caller may have.
     #[error("{waiting} tests wait already")]
     Full {
         /// So many.
@@ -99,14 +112,42 @@ struct Shared {
 struct State {
     next: u64,
     running: Vec<Entry>,
+    /// In the order of their rounds; within a round in the order of asking.
     queue: VecDeque<Entry>,
+    /// That of the test which began last.
+    round: u64,
 }
 
 struct Entry {
     number: u64,
     claim: Claim,
+    caller: Caller,
+    /// In which it runs: of one caller one test runs in each.
+    round: u64,
     /// Of those that run.
     since: Instant,
+}
+
+/// Who takes turns with others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Caller {
+    /// An address of IPv4, or a /64 of IPv6, of which one host has all.
+    Site(IpAddr),
+    Name(String),
+}
+
+impl Caller {
+    fn of(claim: &Claim) -> Self {
+        claim.who.parse().map_or_else(|_| Self::Name(claim.who.clone()), |address| Self::Site(site(address)))
+    }
+}
+
+/// What counts as one address: one of IPv4, or a /64 of IPv6, of which one host has all.
+pub(crate) fn site(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 => v4,
+    }
 }
 
 /// A turn. Dropping it lets the next one in.
@@ -179,14 +220,24 @@ impl Turns {
     }
 
     fn queue(&self, claim: Claim) -> Result<Place, NoTurn> {
+        let settings = &self.shared.settings;
         let mut state = self.shared.lock();
-        if state.queue.len() >= self.shared.settings.waiting_max {
-            let again = state.wait_for(state.queue.len(), &self.shared.settings);
+        let caller = Caller::of(&claim);
+        let own = state.queue.iter().filter(|entry| entry.caller == caller).count();
+        if state.queue.len() >= settings.waiting_max || own >= settings.waiting_max_of_one() {
+            let again = state.wait_for(state.queue.len(), settings);
             return Err(NoTurn::Full { waiting: state.queue.len(), again });
         }
         let number = state.next;
         state.next += 1;
-        state.queue.push_back(Entry { number, claim, since: Instant::now() });
+        let others = state.running.iter().chain(&state.queue).filter(|entry| entry.caller == caller);
+        let round = others.map(|entry| entry.round + 1).max().unwrap_or(0).max(state.round);
+        let place = state.queue.partition_point(|entry| entry.round <= round);
+        state.queue.insert(place, Entry { number, claim, caller, round, since: Instant::now() });
+        if place + 1 < state.queue.len() {
+            // Those behind it wait for one more.
+            self.shared.changed.notify_waiters();
+        }
         Ok(Place { shared: Arc::clone(&self.shared), number, kept: false })
     }
 }
@@ -236,6 +287,7 @@ impl State {
         if ahead == 0 && self.running.len() < settings.at_once {
             if let Some(mut entry) = self.queue.pop_front() {
                 entry.since = Instant::now();
+                self.round = entry.round;
                 self.running.push(entry);
             }
             return None;

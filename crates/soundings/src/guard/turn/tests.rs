@@ -66,3 +66,43 @@ async fn several_at_once_where_that_is_set() {
     let NoTurn::TooLong(waiting) = refusal else { panic!("{refusal:?}") };
     assert!(waiting.at_most <= Duration::from_secs(10), "the first place that gets free counts");
 }
+
+/// One that asks for all it can get, by every address of its network, keeps nobody waiting longer than one test of its.
+#[tokio::test]
+async fn who_asks_for_many_turns_waits_behind_the_others() {
+    let turns = Turns::new(TurnSettings { at_once: 1, waiting_max: 64 });
+    let mut running = Some(turns.enter(claim("2001:db8::1", 60), PATIENT, |_| ()).await.unwrap());
+    let (order, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let mut tasks = Vec::new();
+    let mut ask = async |who: String| {
+        let (mine, order) = (turns.clone(), order.clone());
+        let waiting = turns.look().1.len();
+        let told = who.clone();
+        let task = tokio::spawn(async move {
+            let turn = mine.enter(claim(&who, 60), Duration::from_secs(86_400), |_| ()).await?;
+            order.send(told).unwrap();
+            drop(turn);
+            Ok::<_, NoTurn>(())
+        });
+        while turns.look().1.len() == waiting && !task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        tasks.push(task);
+    };
+    for host in 2..40 {
+        ask(format!("2001:db8::{host:x}")).await;
+    }
+    assert_eq!(turns.look().1.len(), 16, "a part of the places is for one caller");
+    for other in ["192.0.2.7", "a name", "2001:db8:0:1::1", "192.0.2.7"] {
+        ask(other.to_owned()).await;
+    }
+    let next: Vec<String> = turns.look().1.into_iter().map(|claim| claim.who).take(6).collect();
+    assert_eq!(next, ["192.0.2.7", "a name", "2001:db8:0:1::1", "2001:db8::2", "192.0.2.7", "2001:db8::3"]);
+    running.take();
+    let mut refused = 0;
+    for task in tasks {
+        refused += usize::from(matches!(task.await.unwrap(), Err(NoTurn::Full { .. })));
+    }
+    assert_eq!(refused, 38 - 16);
+    assert_eq!(std::iter::from_fn(|| seen.try_recv().ok()).take(6).collect::<Vec<_>>(), next);
+}
