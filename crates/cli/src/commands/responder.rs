@@ -28,10 +28,10 @@ second signal; 3 the settings or the address stand in the way.";
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Listen on this IP address and port, TCP and UDP; port 0 lets the system choose [default: [::]:5201]
+    /// Listen on this IP address and port, TCP and UDP; port 0 lets the system choose (default: `[::]:5201`)
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Settings file, of which the section [responder], the rules and the certificate count
+    /// Settings file, of which the section `[responder]`, the rules and the certificate count
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
     /// One test at a time, whatever the settings say

@@ -105,7 +105,8 @@ fn a_capture_of_the_client_is_understood() {
 #[test]
 fn silence_ends_each_step() {
     let late = SECOND * 200;
-    let steps: [(&str, fn(&mut ServerSession)); 4] = [
+    type Step = fn(&mut ServerSession);
+    let steps: [(&str, Step); 4] = [
         ("telling its parameters", |_| {}),
         ("opening its streams", |server| {
             server.handle_bytes(Duration::ZERO, &frame(b"{}"));
