@@ -109,9 +109,11 @@ fn an_idle_port_is_small() {
     let running = world.start(&[]);
     exchange(running.plain(), &get("/healthz", ""));
     let status = std::fs::read_to_string(format!("/proc/{}/status", running.pid())).expect("its status");
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("its memory");
+    // Pages of the program's file are the kernel's to drop, and an unoptimised program has four times as many.
+    let (key, limit_kb) = if cfg!(debug_assertions) { ("RssAnon:", 20_000) } else { ("VmRSS:", 50_000) };
+    let line = status.lines().find(|line| line.starts_with(key)).expect("its memory");
     let resident_kb: u64 = line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number");
-    assert!(resident_kb < 50_000, "{resident_kb} kB");
+    assert!(resident_kb < limit_kb, "{key} {resident_kb} kB");
     running.stop(Signal::TERM);
 }
 
