@@ -23,6 +23,9 @@ Data goes to standard output, talk to standard error.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(commands::respelled(std::env::args_os()));
+    if let Some(code) = commands::before_threads(&arguments.command) {
+        return code;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

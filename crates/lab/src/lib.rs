@@ -17,5 +17,5 @@ mod supervisor;
 mod tun;
 
 pub use forward::{Carried, Dropped};
-pub use running::{HOST_VARIABLE, LAB_VARIABLE, Running, Until, attach, labs, sweep, up};
+pub use running::{HOST_VARIABLE, LAB_VARIABLE, Running, Until, attach, labs, lost, sweep, up};
 pub use supervisor::control::{LinkStatus, Status};

@@ -91,6 +91,14 @@ pub fn labs() -> Result<Vec<String>, Problem> {
     Ok(names)
 }
 
+/// The names of the labs of this user whose supervisor is gone, and of which something may be left: see [`sweep`].
+pub fn lost() -> Result<Vec<String>, Problem> {
+    let gone = |(name, state): (String, Option<State>)| state.is_some_and(|state| !state.runs()).then_some(name);
+    let mut names: Vec<String> = written_down()?.into_iter().filter_map(gone).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// Removes what labs of this user left behind whose supervisor is gone: processes in their networks, and their files.
 /// Gives the numbers of the processes that were ended.
 pub fn sweep() -> Result<Vec<u32>, Problem> {

@@ -87,6 +87,14 @@ pub(crate) enum Command {
     Man,
 }
 
+/// What has to be done while this process has one thread. Absent: the command wants more of them, see [`run`].
+pub(crate) fn before_threads(command: &Command) -> Option<ExitCode> {
+    match command {
+        Command::Lab(arguments) => lab::before_threads(arguments),
+        _ => None,
+    }
+}
+
 /// Does it.
 pub(crate) async fn run(command: Command) -> ExitCode {
     match command {

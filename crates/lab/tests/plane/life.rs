@@ -97,10 +97,12 @@ fn a_killed_supervisor_leaves_nothing_that_the_next_does_not_remove() {
     // The kernel takes the devices; what runs inside is alone now.
     wait_until("the devices are gone", || !devices(child.id()).contains("near:"));
     assert_eq!(lab::attach(&name).unwrap_err().kind, "lab-not-up");
+    assert!(!lab::labs().unwrap().contains(&name));
     let ended = lab::sweep().unwrap();
     assert!(ended.is_empty() || ended.contains(&child.id()));
     assert!(!child.wait().unwrap().success());
     assert!(!folder(&name).exists());
+    assert!(!lab::lost().unwrap().contains(&name), "nothing of it is left");
 }
 
 #[test]

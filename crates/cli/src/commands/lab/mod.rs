@@ -21,7 +21,12 @@ Hosts and routers are network namespaces; links have rate, queue, delay, jitter,
 and MTU, each direction its own. Needs Linux, and root or a user namespace. Whatever happens, 'lab down' or the next \
 'lab up' leaves the machine as it was.";
 
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 it could not be done, or a command of 'lab run' failed; 2 wrong use of the command line; 3 no such \
+lab, host or command, or a scenario with mistakes. 'lab exec' ends with the code of its command.";
+
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -160,8 +165,13 @@ fn up(wanted: &Up) -> Result<(), Problem> {
     let scenario = wanted.scenario.read()?;
     let running = ::lab::up(&scenario, Until::Down)?;
     let hosts: Vec<&str> = scenario.hosts.iter().map(|host| host.name.as_str()).collect();
-    say(&format!("The lab {} is up: {} links, hosts {}.", running.name(), scenario.links.len(), hosts.join(", ")));
-    say(&format!("Next: portolan lab exec {} -- COMMAND; at the end: portolan lab down", hosts.first().unwrap_or(&"")));
+    let (name, links) = (running.name(), scenario.links.len());
+    let plural = if links == 1 { "link" } else { "links" };
+    say(&format!("The lab {name} is up: {links} {plural}, hosts {}.", hosts.join(", ")));
+    let (host, others) = (hosts.first().unwrap_or(&""), ::lab::labs()?.len() > 1);
+    let named = if others { format!("--lab {name} ") } else { String::new() };
+    let down = if others { format!(" {name}") } else { String::new() };
+    say(&format!("Next: portolan lab exec {named}{host} -- COMMAND; at the end: portolan lab down{down}"));
     Ok(())
 }
 
@@ -188,6 +198,13 @@ fn unclear(detail: &str, next: String) -> Problem {
         retry: Retry::Never,
         next,
     }
+}
+
+/// Becomes the command of 'lab exec' while this process has one thread: only such a process may enter the user namespace
+/// of a lab that was brought up without root. Absent: it is another command.
+pub(crate) fn before_threads(arguments: &Arguments) -> Option<ExitCode> {
+    let Action::Exec(wanted) = &arguments.action else { return None };
+    Some(exec(wanted).map_or_else(|problem| tell(&problem, exit_code(&problem)), |()| ExitCode::SUCCESS))
 }
 
 /// Becomes the command, so that signals, terminal and exit code are its own.
@@ -222,26 +239,39 @@ fn show(wanted: &Status) -> Result<(), Problem> {
 }
 
 fn down(wanted: &Down) -> Result<(), Problem> {
-    let mut ended = ::lab::sweep()?;
+    let lost = ::lab::lost()?;
+    let swept = ::lab::sweep()?;
+    for name in &lost {
+        say(&format!("The lab {name} had lost its supervisor; what it left is removed."));
+    }
+    tell_ended(&swept);
     let labs = ::lab::labs()?;
     let names = match &wanted.name {
+        Some(name) if lost.contains(name) => Vec::new(),
         Some(name) => vec![name.clone()],
         None if wanted.all => labs,
-        None if labs.is_empty() => Vec::new(),
+        None if labs.is_empty() || !lost.is_empty() => Vec::new(),
         None => vec![meant(None)?.name().to_owned()],
     };
     for name in &names {
-        ended.extend(::lab::attach(name)?.down()?);
+        let ended = ::lab::attach(name)?.down()?;
         say(&format!("The lab {name} is down."));
+        tell_ended(&ended);
     }
-    if names.is_empty() {
+    if names.is_empty() && lost.is_empty() {
         say("No lab is up.");
     }
-    if !ended.is_empty() {
-        let plural = if ended.len() == 1 { "process" } else { "processes" };
-        say(&format!("{} {plural} that ran in it ended with it.", ended.len()));
-    }
     Ok(())
+}
+
+/// Which processes of a lab had to end with it.
+fn tell_ended(ended: &[u32]) {
+    if ended.is_empty() {
+        return;
+    }
+    let plural = if ended.len() == 1 { "process" } else { "processes" };
+    let numbers: Vec<String> = ended.iter().map(u32::to_string).collect();
+    say(&format!("{} {plural} that ran in it ended with it: {}.", ended.len(), numbers.join(", ")));
 }
 
 fn conditions(as_json: bool) -> String {

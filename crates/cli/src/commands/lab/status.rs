@@ -56,6 +56,12 @@ fn direction(from: &str, to: &str, carried: &Carried, seconds: f64) -> String {
         let share = dropped.total() as f64 / (carried.taken_packets.max(1)) as f64 * 100.0;
         let _ = writeln!(text, "    dropped: {} ({share:.3} %)", reasons.join(", "));
     }
+    if let Some(missed) = carried.missed_packets.filter(|missed| *missed > 0) {
+        let _ = writeln!(
+            text,
+            "    lost by the lab itself, which came too late: {missed} packets; believe no figure of loss"
+        );
+    }
     let odd = [
         ("doubled", carried.duplicated_packets),
         ("damaged", carried.corrupted_packets),
