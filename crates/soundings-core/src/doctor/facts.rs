@@ -287,6 +287,8 @@ pub struct Disk {
     pub free_names: Option<u64>,
     /// File system, as `ext4`.
     pub file_system: Option<String>,
+    /// The whole disk as the kernel names it, as `sda` or `nvme0n1`.
+    pub device: Option<String>,
     /// The scheduler in use, as `none` or `mq-deadline`.
     pub scheduler: Option<String>,
     /// A disk that turns.

@@ -167,16 +167,16 @@ fn scheduler(disk: &Disk) -> Finding {
         None => "a disk",
     };
     let found = format!("{scheduler} on {kind}");
+    let name = disk.device.as_deref().unwrap_or("DISK");
+    let choose = |other: &str| Remedy::Command(format!("echo {other} > /sys/block/{name}/queue/scheduler"));
     match (scheduler.as_str(), disk.rotational) {
         ("bfq" | "kyber", Some(false)) => {
             let cost = "costs processor time for each request, for a fairness that one service does not need";
-            Finding::costs(subject, found, cost)
-                .remedy(Remedy::Command("echo none > /sys/block/DISK/queue/scheduler".to_owned()))
+            Finding::costs(subject, found, cost).remedy(choose("none"))
         }
         ("none", Some(true)) => {
             let cost = "several transfers at once make its head jump between files";
-            Finding::costs(subject, found, cost)
-                .remedy(Remedy::Command("echo mq-deadline > /sys/block/DISK/queue/scheduler".to_owned()))
+            Finding::costs(subject, found, cost).remedy(choose("mq-deadline"))
         }
         _ => Finding::ok(subject, found),
     }

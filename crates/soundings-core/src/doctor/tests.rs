@@ -238,6 +238,7 @@ fn disk(path: &str, free_gb: u64, total_gb: u64, scheduler: &str, rotational: bo
         total_bytes: Some(total_gb * 1_000_000_000),
         free_names: Some(60_000_000),
         file_system: Some("ext4".to_owned()),
+        device: Some("sda".to_owned()),
         scheduler: Some(scheduler.to_owned()),
         rotational: Some(rotational),
     }

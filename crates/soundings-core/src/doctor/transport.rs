@@ -199,10 +199,10 @@ fn datagrams(facts: &Facts) -> Finding {
         return not_seen(subject, "/proc/net/snmp");
     };
     if dropped < COUNT_LEAST {
-        return Finding::ok(subject, format!("{dropped} of {received} since the start"));
+        return Finding::ok(subject, format!("{dropped} dropped, {received} taken since the start"));
     }
     let share = dropped as f64 / (dropped + received).max(1) as f64;
-    let found = format!("{dropped} of {received} since the start: programs did not take them in time");
+    let found = format!("{dropped} dropped, {received} taken since the start: programs did not take them in time");
     let cost = format!("{:.3} % that tests by UDP, and QUIC, take for loss on the way", share * 100.0);
     Finding::costs(subject, found, cost).remedy(Remedy::sysctl("net.core.rmem_default", 4 << 20))
 }
@@ -241,13 +241,13 @@ fn softnet((processed, dropped, squeezed): (u64, u64, u64), goal: &Goal) -> Find
     let subject = "backlog-drops";
     if dropped >= COUNT_LEAST {
         let loss = dropped as f64 / (processed + dropped).max(1) as f64;
-        let found = format!("{dropped} of {processed} packets since the start");
+        let found = format!("{dropped} packets dropped, {processed} taken since the start");
         return Finding::costs(subject, found, loss_cost(loss, SEGMENT_BYTES, goal))
             .remedy(Remedy::sysctl("net.core.netdev_max_backlog", BACKLOG_FAST))
             .because(loss_arithmetic(loss, SEGMENT_BYTES, goal));
     }
     let often = squeezed as f64 / processed.max(1) as f64;
-    let found = format!("{dropped} of {processed} packets dropped, {squeezed} times out of time since the start");
+    let found = format!("{dropped} packets dropped, {processed} taken, {squeezed} times out of time since the start");
     if often > SQUEEZED_SHARE {
         let cost = "packets wait in the card until the processor comes back, and its ring may overflow";
         return Finding::costs(subject, found, cost).remedy(Remedy::sysctl("net.core.netdev_budget", 600));

@@ -20,10 +20,18 @@ pub(super) fn disk(path: &Path, roots: &Roots) -> Disk {
         let of = |file: &str| {
             roots.sys(&format!("{block}/queue/{file}")).or_else(|| roots.sys(&format!("{block}/../queue/{file}")))
         };
+        disk.device = whole_disk(&roots.sys.join(&block));
         disk.scheduler = of("scheduler").map(|text| chosen(&text).to_owned());
         disk.rotational = of("rotational").and_then(|text| text.parse::<u8>().ok()).map(|number| number == 1);
     }
     disk
+}
+
+/// The name of a disk, or of the disk of which this is a partition.
+fn whole_disk(block: &Path) -> Option<String> {
+    let place = std::fs::canonicalize(block).ok()?;
+    let whole = if place.join("partition").exists() { place.parent()? } else { &place };
+    Some(whole.file_name()?.to_str()?.to_owned())
 }
 
 /// Of `[none] mq-deadline`, the one in brackets.
