@@ -149,6 +149,14 @@ fn greeting(started: &AloneStarted) -> String {
     out
 }
 
+/// What others may call this host: its full name, else an address from which it calls them, else its short name.
 fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.contains('.') {
+        return name;
+    }
+    // No packet is sent: only the routes are asked. The far addresses are of documentation (RFC 5737, RFC 3849).
+    let far = ["192.0.2.1:9", "[2001:db8::1]:9"].into_iter().filter_map(|far| far.parse().ok());
+    let own = far.filter_map(|far| net::host::source_for(far).ok()).find(|own| !own.is_loopback());
+    own.map_or(name, |own| own.to_string())
 }

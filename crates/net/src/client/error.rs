@@ -179,8 +179,8 @@ impl ClientError {
                 (502, UNREACHABLE, Peer, Retry::Soon, "Check that the server runs and that the port is right.")
             }
             (Phase::Handshake, Cause::Tls(rustls::Error::InvalidCertificate(_))) => {
-                let next = "Name the authority that vouches for the host (a CA file or X509_CERT_DIR), or have its \
-                            certificate renewed.";
+                let next = "Name the authority that vouches for the host (--cacert FILE, or X509_CERT_DIR; a responder \
+                            writes its own with --ca-out), or have its certificate renewed.";
                 (502, ("peer-untrusted", "The other host's certificate is not believed"), Peer, Retry::Never, next)
             }
             (Phase::Handshake, Cause::Tls(_)) => {

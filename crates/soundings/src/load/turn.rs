@@ -106,8 +106,13 @@ impl Turn {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Ok(Self::None),
             _ => read(&answer)?,
         };
+        let mut told = None;
         while !lease.granted {
-            tell(Told::Waiting(lease.clone()));
+            // Each answer says the same until something changes.
+            if told.as_ref() != Some(&(lease.ahead, lease.waits_at_most_seconds)) {
+                told = Some((lease.ahead, lease.waits_at_most_seconds));
+                tell(Told::Waiting(lease.clone()));
+            }
             tokio::time::sleep(ASK_EVERY).await;
             lease = read(&send(job, uri, Method::GET, &format!("{LEASE}/{}", lease.lease)).await?)?;
         }

@@ -401,12 +401,14 @@ fn token_in_clear() -> Problem {
 }
 
 fn unreachable(error: &io::Error, settings: &Settings) -> Problem {
+    // Who refuses was reached.
+    let refused = error.kind() == io::ErrorKind::ConnectionRefused;
     Problem {
         status: 502,
         kind: "peer-unreachable",
         title: "the other host cannot be reached",
         detail: format!("Connecting to {} ({}) failed: {error}.", settings.host, settings.address),
-        blame: Blame::Path,
+        blame: if refused { Blame::Peer } else { Blame::Path },
         retry: Retry::Soon,
         next: "See that a responder runs there ('portolan responder') and that firewalls let its port pass.".to_owned(),
     }

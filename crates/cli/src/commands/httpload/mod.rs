@@ -67,8 +67,8 @@ pub(crate) struct Arguments {
     #[arg(short = 'n', long, value_name = "N")]
     requests: Option<u64>,
     /// A request of which no byte moves for so long has failed
-    #[arg(long, value_name = "SPAN", default_value = "30 s")]
-    patience: Span,
+    #[arg(long, value_name = "SPAN", default_value = "30 s", alias = "patience")]
+    timeout: Span,
     /// Congestion control, as the kernel names it: cubic, bbr
     #[arg(short = 'C', long, value_name = "NAME")]
     congestion_control: Option<String>,
@@ -156,7 +156,7 @@ impl Arguments {
             warm_up: omit,
             connections: self.connections,
             streams: self.streams,
-            patience: self.patience.0,
+            patience: self.timeout.0,
         }
     }
 
