@@ -32,7 +32,11 @@ pub enum Failure {
     Violation(#[from] Violation),
 }
 
-/// A WebSocket over a connection. Pings are answered by themselves.
+/// Of what is queued; pings are not answered above it. The document asks for an answer to the last of them only (RFC 6455,
+/// section 5.5.3), and a peer that takes nothing must not make us keep one for each.
+const QUEUED_WITH_PONGS_MAX: usize = 16;
+
+/// A WebSocket over a connection. Pings are answered by themselves, until the end is said.
 ///
 /// Poll [`WebSocket::poll_receive`] and [`WebSocket::poll_send`] from one task: what is queued leaves only while the latter is
 /// polled, and memory is bounded by what is queued.
@@ -46,13 +50,25 @@ pub struct WebSocket<S> {
     end: usize,
     output: VecDeque<Bytes>,
     flushed: bool,
+    /// The end was said: nothing may follow it.
+    ended: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Over a connection whose handshake is done.
     pub fn new(stream: S, role: Role, limits: Limits) -> Self {
         let reader = Reader::new(role, limits);
-        Self { stream, role, reader, input: None, start: 0, end: 0, output: VecDeque::new(), flushed: true }
+        Self {
+            stream,
+            role,
+            reader,
+            input: None,
+            start: 0,
+            end: 0,
+            output: VecDeque::new(),
+            flushed: true,
+            ended: false,
+        }
     }
 
     /// The connection under it.
@@ -73,7 +89,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             let (taken, received) = self.reader.take(bytes)?;
             self.start += taken;
             if let Some(received) = received {
-                if let Received::Ping(payload) = &received {
+                if let Received::Ping(payload) = &received
+                    && !self.ended
+                    && self.output.len() < QUEUED_WITH_PONGS_MAX
+                {
                     let payload = payload.clone();
                     self.queue(Opcode::Pong, payload);
                 }
@@ -151,6 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
         payload.extend_from_slice(&reason.as_bytes()[..end]);
         self.queue(Opcode::Close, payload);
+        self.ended = true;
     }
 
     fn queue(&mut self, opcode: Opcode, mut payload: Vec<u8>) {

@@ -148,3 +148,27 @@ async fn a_ping_is_answered() {
     tokio::io::AsyncReadExt::read_exact(&mut ours, &mut answer).await.unwrap();
     assert_eq!(&answer, b"\x8a\x04echo");
 }
+
+/// Who pings without end and takes no answer makes us keep few of them, and none behind the end.
+#[tokio::test]
+async fn pings_cost_no_memory() {
+    let (ours, mut theirs) = duplex(1 << 20);
+    let mut socket = WebSocket::new(ours, Role::Server, LIMITS);
+    let mut cx = Context::from_waker(Waker::noop());
+    for ended in [false, true] {
+        if ended {
+            socket.output.clear();
+            socket.queue_close(1000, "");
+        }
+        for _ in 0..1000 {
+            tokio::io::AsyncWriteExt::write_all(&mut theirs, &masked(Opcode::Ping, b"x")).await.unwrap();
+        }
+        let mut heard = 0;
+        while let Poll::Ready(Ok(Some(received))) = socket.poll_receive(&mut cx) {
+            assert_eq!(received, Received::Ping(b"x".to_vec()));
+            heard += 1;
+        }
+        assert_eq!(heard, 1000);
+        assert_eq!(socket.output.len(), if ended { 2 } else { QUEUED_WITH_PONGS_MAX });
+    }
+}
