@@ -243,3 +243,36 @@ fn absurd_figures() {
         }
     }
 }
+
+/// A peer may say any number of its kernel's counters: there is a verdict all the same, and its figures are numbers.
+#[test]
+fn no_figures_of_a_peer_are_a_fault() {
+    let told = |value: i64| {
+        let members = serde_json::to_value(good(1_000_000, 10, "cubic").sender.unwrap().0).unwrap();
+        let names =
+            ["MinRTT", "RTT", "RTTVar", "DataSegsOut", "DataSegsIn", "TotalRetrans", "BytesAcked", "BytesReceived"];
+        let more =
+            ["BusyTime", "RWndLimited", "SndBufLimited", "ElapsedTime", "RcvOooPack", "SndMSS", "SndWnd", "RcvSpace"];
+        let mut members = members.as_object().unwrap().clone();
+        for name in names.iter().chain(&more) {
+            members.insert((*name).to_owned(), value.into());
+        }
+        serde_json::from_value::<TcpInfo>(members.into()).unwrap()
+    };
+    let extremes = [i64::MIN, -1, 0, 1, i64::MAX];
+    for (first, last) in extremes.iter().flat_map(|first| extremes.iter().map(move |last| (*first, *last))) {
+        let pair = (told(first), told(last));
+        let evidence = Evidence {
+            sender: Some(pair.clone()),
+            receiver: Some(pair.clone()),
+            settled: Some(pair.0.clone()),
+            round_trips: vec![Duration::from_micros(first.unsigned_abs()), Duration::from_micros(last.unsigned_abs())],
+            ..good(1_000_000, 10, "cubic")
+        };
+        for test in [Test::Download, Test::Upload] {
+            let verdict = judge(test, &evidence);
+            assert!(!verdict.findings.is_empty());
+            serde_json::to_string(&verdict).unwrap();
+        }
+    }
+}

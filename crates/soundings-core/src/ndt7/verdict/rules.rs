@@ -103,7 +103,7 @@ impl<'a> Seen<'a> {
         });
         let moved = |field: fn(&TcpInfo) -> Option<i64>| {
             let (first, last) = evidence.sender.as_ref()?;
-            Some((field(last)? - field(first)?).max(0) as f64)
+            Some(grown(field(first)?, field(last)?) as f64)
         };
         let losses = moved(|tcp| tcp.total_retrans);
         let sent = moved(|tcp| tcp.data_segs_out);
@@ -164,10 +164,15 @@ fn steady(evidence: &Evidence, seconds: f64) -> Option<Steady> {
     let (first, last) = evidence.sender.as_ref()?;
     let begin = evidence.settled.as_ref().unwrap_or(first);
     let span = span(begin, last).unwrap_or(seconds);
-    let moved = |field: fn(&TcpInfo) -> Option<i64>| Some((field(last)? - field(begin)?).max(0) as f64);
+    let moved = |field: fn(&TcpInfo) -> Option<i64>| Some(grown(field(begin)?, field(last)?) as f64);
     let (losses, sent) = (moved(|tcp| tcp.total_retrans)?, moved(|tcp| tcp.data_segs_out)?);
     let bytes = moved(|tcp| tcp.bytes_acked).unwrap_or(evidence.bytes as f64);
     (sent > 0.0 && span > 0.0).then(|| Steady { losses, loss: losses / sent, rate: bytes * 8.0 / span })
+}
+
+/// What a counter grew by. It may be the peer's, and then be any number.
+fn grown(first: i64, last: i64) -> i64 {
+    last.saturating_sub(first).max(0)
 }
 
 /// Between two of one end's words, seconds.
@@ -183,9 +188,8 @@ fn shares(evidence: &Evidence, seconds: f64) -> Option<Shares> {
     if seconds <= 0.0 {
         return None;
     }
-    let part = |field: fn(&TcpInfo) -> Option<i64>| {
-        Some(((field(last)? - field(first)?).max(0) as f64 / 1e6 / seconds).min(1.0))
-    };
+    let part =
+        |field: fn(&TcpInfo) -> Option<i64>| Some((grown(field(first)?, field(last)?) as f64 / 1e6 / seconds).min(1.0));
     let busy = part(|tcp| tcp.busy_time)?;
     let (window, buffer) = (part(|tcp| tcp.rwnd_limited)?, part(|tcp| tcp.snd_buf_limited)?);
     Some(Shares { window, buffer, network: (busy - window - buffer).max(0.0), idle: 1.0 - busy })
@@ -229,8 +233,8 @@ fn options(seen: &Seen<'_>) -> Option<i64> {
 
 fn out_of_order(seen: &Seen<'_>) -> Option<(f64, f64)> {
     let (first, last) = seen.evidence.receiver.as_ref()?;
-    let strays = (last.rcv_ooo_pack? - first.rcv_ooo_pack.unwrap_or(0)) as f64;
-    let all = (last.data_segs_in? - first.data_segs_in.unwrap_or(0)) as f64;
+    let strays = grown(first.rcv_ooo_pack.unwrap_or(0), last.rcv_ooo_pack?) as f64;
+    let all = grown(first.data_segs_in.unwrap_or(0), last.data_segs_in?) as f64;
     (all > 0.0).then_some((strays, all))
 }
 
