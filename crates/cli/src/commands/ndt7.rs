@@ -91,11 +91,19 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
                 Err(problem) => {
                     tell(&problem, 1);
                     failed = true;
+                    if never_began(&problem) {
+                        break;
+                    }
                 }
             }
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Whether the host was not reached or not believed: the other direction would only say the same again.
+fn never_began(problem: &Problem) -> bool {
+    matches!(problem.kind, "peer-unreachable" | "peer-untrusted" | "tls-failed")
 }
 
 /// Which server, and which test where the URL names one.

@@ -55,7 +55,7 @@ pub(crate) fn address_problem(host: &str, error: &std::io::Error) -> Problem {
         kind: if known { "family-missing" } else { "host-unknown" },
         title: if known { "The host has no address of this family" } else { "The host name has no address" },
         detail: if known { format!("{error}.") } else { format!("Looking up {host} failed: {error}.") },
-        blame: if known { Blame::Caller } else { Blame::Peer },
+        blame: Blame::Caller,
         retry: if known { Retry::Never } else { Retry::Soon },
         next: if known {
             "Ask for the other family, or have an address of this one entered for the host.".to_owned()

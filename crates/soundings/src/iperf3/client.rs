@@ -406,8 +406,9 @@ impl Fault {
                 status: 502,
                 kind: "iperf3-connect",
                 title: "the server cannot be reached",
+                // Who refuses was reached.
+                blame: if error.kind() == io::ErrorKind::ConnectionRefused { Blame::Peer } else { Blame::Path },
                 detail: format!("No connection to {server}: {error}."),
-                blame: Blame::Path,
                 retry: Retry::Soon,
                 next: "Look whether an iperf3 server runs there, and whether its port is open on the way.".to_owned(),
             },

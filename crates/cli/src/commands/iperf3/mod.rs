@@ -22,7 +22,8 @@ resolver gives. -4 or -6 chooses. What is used is told.
 
 A server that is busy lets this client wait; it says so.
 
-Exit codes: 0 the test ended as agreed; 1 it did not; 2 wrong use of the command line.";
+Exit codes: 0 the test ended as agreed; 1 it did not; 2 wrong use of the command line; 3 the port cannot \
+be listened on, or what was asked means nothing.";
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP, disable_version_flag = true)]

@@ -1,6 +1,6 @@
 //! The server's side of the command.
 
-use super::super::{EXIT_IN_THE_WAY, misused, print, say, tell};
+use super::super::{EXIT_IN_THE_WAY, print, say, tell};
 use super::Arguments;
 use super::client::lines;
 use net::{Drain, SocketOptions};
@@ -57,7 +57,16 @@ fn open(arguments: &Arguments) -> Result<(tokio::net::TcpListener, SocketAddr), 
         let address = listener.local_addr()?;
         Ok((tokio::net::TcpListener::from_std(listener)?, address))
     });
-    opened.map_err(|error| misused(format!("{wanted} cannot be listened on: {error}")))
+    opened.map_err(|error| terms::Problem {
+        status: 500,
+        kind: "cannot-listen",
+        title: "the port cannot be listened on",
+        detail: format!("{wanted}: {error}."),
+        blame: terms::Blame::Caller,
+        retry: terms::Retry::Never,
+        next: "Another iperf3 server or a responder may run here; name another port with -p, or end that one."
+            .to_owned(),
+    })
 }
 
 fn show(news: &ServerNews<'_>, json: bool, format: Format) {
