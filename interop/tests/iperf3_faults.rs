@@ -31,13 +31,19 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
 fn idle_server(options: &[&str]) -> (Server, (usize, usize)) {
     let server = Server::ours(&[STEP, options].concat());
     foreign_client(server.port, "-n 100K").succeed();
+    let held = steady(&server, |threads| threads == 0);
+    (server, held)
+}
+
+/// What the server holds once that no longer changes, with as many threads as wanted.
+fn steady(server: &Server, wanted: impl Fn(usize) -> bool) -> (usize, usize) {
     let mut before = server.holds();
-    until("the server does not get idle", || {
+    until("what the server holds does not come to rest", || {
         sleep(Duration::from_millis(100));
         let now = server.holds();
-        std::mem::replace(&mut before, now) == now && now.0 == 0
+        std::mem::replace(&mut before, now) == now && wanted(now.0)
     });
-    (server, before)
+    before
 }
 
 /// The server holds no more than before, and the next client gets its turn.
@@ -100,9 +106,8 @@ fn a_killed_client_leaves_nothing() {
         ["-t 30 -P 2", "-t 30 -R", "-t 30 --bidir", "-t 30 -u -b 10M", "-t 30 -u -b 10M -R", "-t 30 -u -b 10M --bidir"]
     {
         let mut running = foreign(server.port, options);
-        until("the test does not begin", || server.holds().0 > 0);
+        let sockets = steady(&server, |threads| threads > 0).1;
         let mut waiting = foreign(server.port, "-t 30");
-        let sockets = server.holds().1;
         until("no client waits", || server.holds().1 > sockets);
         waiting.kill().unwrap();
         waiting.wait().unwrap();
@@ -180,6 +185,30 @@ fn silence_is_borne_for_its_time() {
     no_results.control.write_all(&[0, 0, 1, 0, b'{']).unwrap();
     is_free(&server, idle, "half the results");
     drop((nothing, half, cookie));
+}
+
+/// What a stream is for is told by the order in which it was opened, whichever speaks first.
+#[test]
+fn streams_count_in_the_order_of_opening() {
+    if !needs(NEEDS) {
+        return;
+    }
+    let (server, idle) = idle_server(&[]);
+    for _ in 0..5 {
+        let mut peer = Peer::new(server.port);
+        peer.asks(r#"{"tcp":true,"time":1,"parallel":1,"len":1024,"bidirectional":true}"#);
+        peer.hears(&[10]);
+        let mut to_server = connection(server.port);
+        let mut from_server = peer.stream();
+        to_server.write_all(COOKIE).unwrap();
+        peer.hears(&[1, 2]);
+        // Nothing comes on what the server is to receive on.
+        from_server.read_exact(&mut [0; 1024]).unwrap();
+        to_server.set_nonblocking(true).unwrap();
+        let silent = to_server.read(&mut [0; 1]).unwrap_err();
+        assert_eq!(silent.kind(), std::io::ErrorKind::WouldBlock);
+    }
+    is_free(&server, idle, "streams out of order");
 }
 
 /// Parameters that are none, or that ask for what cannot be, end in an error number and not in a hang.

@@ -6,7 +6,7 @@ use super::engine::{self, Engine, Measured};
 use super::flow::{Link, pace_link};
 use super::grant::{Granted, judge};
 use crate::guard::turn::{Claim, NoTurn, Turn};
-use crate::responder::{self, Cookie, Place, Protocol as Spoken, Refusal, Run, Shared};
+use crate::responder::{self, Arrival, Cookie, Place, Protocol as Spoken, Refusal, Run, Shared};
 use net::{Connection, SocketOptions};
 use soundings_core::iperf3::model::{Interval, Role, Start, Test};
 use soundings_core::iperf3::report;
@@ -282,12 +282,31 @@ impl Session<'_> {
             return Err(self.deny(Refusal::Cookie));
         };
         self.machine.accept(self.now(), total, granted.longest);
-        let mut links = Vec::with_capacity(total as usize);
+        let mut arrivals = Vec::with_capacity(total as usize);
         loop {
             let arrival = tokio::select! {
                 ending = self.over() => return Err(ending),
                 arrival = expected.next() => arrival,
             };
+            arrivals.push(arrival);
+            if arrivals.len() == total as usize {
+                break;
+            }
+            self.machine.stream_arrived(self.now());
+        }
+        // What a stream is for is told by nothing but the order in which the client opened them.
+        arrivals.sort_by_key(|arrival| arrival.number);
+        self.links(arrivals, asked, granted)
+    }
+
+    fn links(
+        &mut self,
+        arrivals: Vec<Arrival>,
+        asked: &Parameters,
+        granted: &Granted,
+    ) -> Result<Vec<(Link, bool)>, Ending> {
+        let mut links = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
             let sends = asked.server_sends_on(links.len());
             let tuned = net::retune(&arrival.stream, arrival.local.is_ipv6(), &options(asked));
             let link = Link::Tcp(Arc::new(arrival.stream));
@@ -296,11 +315,8 @@ impl Session<'_> {
             }
             self.places.push(arrival.place);
             links.push((link, sends));
-            if links.len() == total as usize {
-                return Ok(links);
-            }
-            self.machine.stream_arrived(self.now());
         }
+        Ok(links)
     }
 
     async fn udp_streams(&mut self, asked: &Parameters, granted: &Granted) -> Result<Vec<(Link, bool)>, Ending> {

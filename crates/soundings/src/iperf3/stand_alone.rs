@@ -3,7 +3,7 @@
 use super::server::{Hear, Manner, serve};
 use crate::guard::turn::{TurnSettings, Turns};
 use crate::guard::{Allowance, Guard};
-use crate::responder::{Anyone, Arrival, COOKIE_BYTES, Cookie, Leads, Place, Settings, Shared, is_cookie};
+use crate::responder::{Anyone, Arrival, COOKIE_BYTES, Cookie, Leads, Place, Settings, Shared, is_cookie, next_number};
 use net::{Connection, Drain};
 use policy::{Policy, Rights};
 use soundings_core::iperf3::spec::Deadlines;
@@ -64,8 +64,9 @@ pub async fn listen(listener: TcpListener, shared: Arc<Shared>, wish: StandAlone
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     let (shared, manner, ended) = (Arc::clone(&shared), Arc::clone(&manner), ended.clone());
+                    let number = next_number();
                     tokio::spawn(async move {
-                        if greet(stream, peer, shared, &manner).await {
+                        if greet(stream, (peer, number), shared, &manner).await {
                             // Only the first is waited for.
                             let _ = ended.try_send(());
                         }
@@ -81,7 +82,7 @@ pub async fn listen(listener: TcpListener, shared: Arc<Shared>, wish: StandAlone
 }
 
 /// Reads the cookie; whether it was a test, which has ended.
-async fn greet(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, manner: &Manner) -> bool {
+async fn greet(stream: TcpStream, (peer, number): (SocketAddr, u64), shared: Arc<Shared>, manner: &Manner) -> bool {
     let settings = &shared.settings;
     let Ok(mut connection) = Connection::new(stream, peer, settings.stall_timeout, &shared.drain) else { return false };
     let mut cookie: Cookie = [0; COOKIE_BYTES];
@@ -97,7 +98,7 @@ async fn greet(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, manner:
         Leads::ToSession => {
             let local = connection.peer().local;
             if let Ok((stream, tls)) = connection.into_parts().await {
-                let arrival = Arrival { stream, peer, local, tls, place: Place::unbounded() };
+                let arrival = Arrival { stream, peer, local, tls, place: Place::unbounded(), number };
                 shared.registry.deliver(&cookie, arrival);
             }
             false

@@ -1,10 +1,14 @@
 //! What a responder serves by HTTP: ndt7, its page, synthetic bytes. The same places are found on the listeners of a port.
 
 use super::Shared;
-use ::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use crate::guard::Allowance;
+use ::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use net::{Body, Handler, Peer, RequestBody};
 use std::sync::Arc;
+use std::time::SystemTime;
 use terms::{Blame, Principal, Problem, Retry};
 
 /// Does the responder answer below this path?
@@ -43,6 +47,24 @@ pub async fn respond(request: Request<RequestBody>, who: &Principal, shared: &Ar
         Place::Page => crate::ndt7::page(&request, shared),
         Place::Unknown => problem_response(&not_found(request.uri().path())),
     }
+}
+
+/// What this caller may ask by these fields. Another site's page must not use up what the browser's owner may have here.
+pub(crate) fn allowance(headers: &HeaderMap, who: &Principal, shared: &Shared) -> Allowance {
+    if is_foreign(headers) { shared.guard.anyone() } else { shared.guard.allowance(who, SystemTime::now().into()) }
+}
+
+/// Does the browser say that another site's page asks? Newer ones do so of all requests (Fetch Metadata), older ones of
+/// those that send something.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+    let site = origin.as_ref().and_then(Uri::authority).map(::http::uri::Authority::as_str);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    site.is_none() || site != host
 }
 
 /// The HTTP of the measurement port.

@@ -2,7 +2,7 @@
 
 use super::http::Pages;
 use super::places::{NoPlace, Place, Places};
-use super::registry::{Arrival, COOKIE_BYTES, Cookie, Leads, is_cookie};
+use super::registry::{Arrival, COOKIE_BYTES, Cookie, Leads, is_cookie, next_number};
 use super::runs::Refusal;
 use super::{CUT_GRACE, Shared};
 use net::{Connection, Drained, ServeSettings};
@@ -42,7 +42,7 @@ pub async fn run(listener: TcpListener, shared: Arc<Shared>) -> Drained {
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             (stream, address) = accept(&listener) => match places.take(address.ip()) {
                 Ok(place) => {
-                    connections.spawn(serve(stream, address, place, Arc::clone(&shared)));
+                    connections.spawn(serve(stream, Came { address, place, number: next_number() }, Arc::clone(&shared)));
                 }
                 Err(why) => sent_away(&shared, address, why),
             }
@@ -97,14 +97,22 @@ async fn end(mut connections: JoinSet<()>, shared: &Shared) -> Drained {
     drained
 }
 
-async fn serve(stream: TcpStream, address: SocketAddr, place: Place, shared: Arc<Shared>) {
+/// How a connection came.
+struct Came {
+    address: SocketAddr,
+    place: Place,
+    number: u64,
+}
+
+async fn serve(stream: TcpStream, came: Came, shared: Arc<Shared>) {
+    let address = came.address;
     let caller = tokio::select! {
         caller = recognise(stream, address, &shared) => caller,
         // It has not said what it wants.
         () = shared.drain.begun() => return,
     };
     match caller {
-        Ok(caller) => answer(caller, address, place, shared).await,
+        Ok(caller) => answer(caller, came, shared).await,
         Err(Unknown::Broken(error)) => {
             tracing::debug!(%address, %error, "a caller was gone before it said what it wants")
         }
@@ -180,13 +188,14 @@ async fn first_octets(mut connection: Connection, shared: &Shared) -> Result<Cal
     }
 }
 
-async fn answer(caller: Caller, address: SocketAddr, place: Place, shared: Arc<Shared>) {
+async fn answer(caller: Caller, came: Came, shared: Arc<Shared>) {
+    let Came { address, place, number } = came;
     match caller {
         Caller::Data(connection, cookie) => {
             let local = connection.peer().local;
             match connection.into_parts().await {
                 Ok((stream, tls)) => {
-                    shared.registry.deliver(&cookie, Arrival { stream, peer: address, local, tls, place });
+                    shared.registry.deliver(&cookie, Arrival { stream, peer: address, local, tls, place, number });
                 }
                 Err(error) => tracing::debug!(%address, %error, "a data connection broke at its beginning"),
             }

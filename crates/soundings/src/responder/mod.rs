@@ -27,6 +27,7 @@ pub use callers::{Anyone, Callers};
 pub use listener::run;
 pub use places::Place;
 pub(crate) use registry::Leads;
+pub(crate) use registry::next_number;
 pub use registry::{Arrival, COOKIE_BYTES, Cookie, Expected, Registry, is_cookie};
 pub use runs::{Moved, Protocol, Refusal, Run, RunView, Runs, Start, Totals};
 pub use uplink::uplink;

@@ -4,6 +4,7 @@ use super::places::Place;
 use net::TlsSession;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
@@ -33,6 +34,15 @@ pub struct Arrival {
     pub tls: Option<TlsSession>,
     /// Its place among the connections of the responder: let it live as long as the stream.
     pub place: Place,
+    /// When it was accepted, among all connections of this process. First octets are read side by side, so connections
+    /// are not delivered in the order in which their client opened them; a protocol that counts on it puts them in order.
+    pub number: u64,
+}
+
+/// The number of the next connection that is accepted.
+pub(crate) fn next_number() -> u64 {
+    static ACCEPTED: AtomicU64 = AtomicU64::new(0);
+    ACCEPTED.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Which sessions expect data connections. Cheap to clone; all clones are one.
