@@ -62,7 +62,10 @@ fn two_ends_come_to_the_end() {
             None => {}
         }
     }
-    assert_eq!(events, ["server runs", "server knows", "client knows", "client done", "server done"]);
+    // Each end in its order; which of them is asked first is the test's own affair.
+    let of = |end: &str| events.iter().filter(|event| event.starts_with(end)).copied().collect::<Vec<_>>();
+    assert_eq!(of("server"), ["server runs", "server knows", "server done"]);
+    assert_eq!(of("client"), ["client knows", "client done"]);
 }
 
 /// What 3.12 said as client of a test with `-P 2`, with what its server said between.
