@@ -245,9 +245,9 @@ async fn job(wanted: &Wanted, target: &Target, begin: Instant) -> Result<Job, Pr
     let found = net::addresses_of(host, uri.port_u16().unwrap_or(default), wanted.family).await;
     let address = *found.ok().as_deref().and_then(<[SocketAddr]>::first).ok_or_else(|| unknown(host, wanted.family))?;
     if !wanted.inside
-        && let Some(why) = inside(address.ip())
+        && let Some(why) = inside(address.ip()).map(|why| why.to_string()).or_else(|| own(address.ip()))
     {
-        return Err(forbidden(host, address.ip(), &why.to_string()));
+        return Err(forbidden(host, address.ip(), &why));
     }
     Ok(Job {
         url: target.url.clone(),
@@ -258,6 +258,12 @@ async fn job(wanted: &Wanted, target: &Target, begin: Instant) -> Result<Job, Pr
         lease: target.lease.clone().map_or(LeaseChoice::Ask, LeaseChoice::Given),
         begin: Some(begin),
     })
+}
+
+/// Services of this host trust whoever comes from it, by whichever of its addresses; only its own can be bound to.
+fn own(address: IpAddr) -> Option<String> {
+    let bound = net::datagrams((address.to_canonical(), 0).into(), false, &net::SocketOptions::default());
+    bound.is_ok().then(|| "it is an address of this host itself".to_owned())
 }
 
 fn check(wanted: &Wanted) -> Result<(), Problem> {
@@ -326,3 +332,6 @@ fn forbidden(host: &str, address: IpAddr, why: &str) -> Problem {
             .to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
