@@ -3,6 +3,7 @@
 use super::lease::{Lease, NoLease, State};
 use super::synthetic::{PIECE_BYTES, piece};
 use crate::guard::turn::NoTurn;
+use crate::responder::http::allowance;
 use crate::responder::{Protocol, Refusal, Shared};
 use bytes::Bytes;
 use futures_util::stream;
@@ -17,7 +18,7 @@ use soundings_core::load::lease::UploadAnswer;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use terms::{Blame, Principal, Problem, Retry};
 
 /// When who waits for its lease should ask again.
@@ -46,7 +47,7 @@ async fn new_lease(
     shared: &Arc<Shared>,
 ) -> Result<Response<Body>, Problem> {
     let peer = peer(request)?;
-    let mut allowance = shared.guard.allowance(who, SystemTime::now().into());
+    let mut allowance = allowance(request.headers(), who, shared);
     if let Some(seconds) = wanted_seconds(request.uri().query()) {
         allowance.longest = allowance.longest.min(Duration::from_secs(seconds));
     }
@@ -127,7 +128,7 @@ fn lease_of(request: &Request<RequestBody>, who: &Principal, shared: &Arc<Shared
         };
     }
     let peer = peer(request)?;
-    let allowance = shared.guard.allowance(who, SystemTime::now().into());
+    let allowance = allowance(request.headers(), who, shared);
     shared.leases.unasked(shared, who, peer.address, allowance).map_err(|why| no_lease(shared, &why))
 }
 

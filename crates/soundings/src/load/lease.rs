@@ -1,7 +1,7 @@
 //! Leases: each is the turn of one test, however many requests it has.
 
 use crate::guard::Allowance;
-use crate::guard::turn::{Claim, NoTurn, Turn, Waiting};
+use crate::guard::turn::{Claim, NoTurn, Turn, Waiting, site};
 use crate::responder::{Protocol, Refusal, Run, Shared, Start};
 use core::net::{IpAddr, SocketAddr};
 use soundings_core::load::lease::{ASK_WITHIN, IDLE, IDLE_UNASKED, LeaseAnswer, Pace, Used};
@@ -26,6 +26,7 @@ pub struct Leases {
 /// One lease.
 pub(super) struct Lease {
     pub(super) id: String,
+    /// Or of IPv6 its /64.
     address: IpAddr,
     /// Of a caller who sent a request without asking for a lease.
     unasked: bool,
@@ -121,14 +122,14 @@ impl Leases {
             // Another request of the same caller was quicker.
             return Ok(Arc::clone(lease));
         }
-        if held.values().filter(|lease| lease.address == peer.ip()).count() >= PER_ADDRESS_MAX {
+        if held.values().filter(|lease| lease.address == site(peer.ip())).count() >= PER_ADDRESS_MAX {
             return Err(NoLease::TooMany);
         }
         let pace = || allowance.stream_rate.map(|rate| Mutex::new(Pace::new(rate)));
         let first = Waiting { running: Vec::new(), ahead: 0, at_most: Duration::ZERO };
         let lease = Arc::new(Lease {
             id: id.clone(),
-            address: peer.ip(),
+            address: site(peer.ip()),
             unasked,
             allowance,
             state: watch::Sender::new(State::Waiting(first)),
@@ -174,7 +175,8 @@ async fn keep(leases: Leases, lease: Arc<Lease>, shared: Arc<Shared>, who: Strin
 }
 
 async fn wait(lease: &Arc<Lease>, shared: &Arc<Shared>, peer: SocketAddr) -> Option<Turn> {
-    let claim = Claim { what: "synthetic", who: peer.ip().to_string(), longest: lease.allowance.longest };
+    let claim =
+        Claim { what: "synthetic", who: peer.ip().to_canonical().to_string(), longest: lease.allowance.longest };
     let patience = if lease.unasked { Duration::ZERO } else { shared.settings.patience };
     let tell = |waiting: &Waiting| _ = lease.state.send_replace(State::Waiting(waiting.clone()));
     let gone = async {

@@ -2,10 +2,9 @@
 
 use super::drive::{Drive, Owner};
 use crate::guard::turn::{Claim, NoTurn, Turn};
-use crate::responder::http::problem_response;
+use crate::responder::http::{allowance, problem_response};
 use crate::responder::{Protocol, Refusal, Run, Shared, Start};
-use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, Request, Response, Uri};
+use http::{Request, Response};
 use net::websocket::Handshake;
 use net::{Body, ConnectionFacts, Peer, RequestBody, SocketOptions, Upgraded};
 use soundings_core::ndt7::spec::{DEADLINE, DOWNLOAD_PATH, RUN, SUBPROTOCOL, UPLOAD_PATH};
@@ -66,12 +65,7 @@ async fn prepare(
         Query::parse(request.uri().query().unwrap_or("")).map_err(|why| malformed(unacceptable(&why.to_string())))?;
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.ok_or_else(|| malformed(unacceptable("this request came by no connection")))?;
-    // Another site's page must not use up what the browser's owner may have here.
-    let allowance = if is_foreign(request.headers()) {
-        shared.guard.anyone()
-    } else {
-        shared.guard.allowance(who, Timestamp::from(SystemTime::now()))
-    };
+    let allowance = allowance(request.headers(), who, shared);
     let claim = Claim { what: "ndt7", who: peer.address.ip().to_canonical().to_string(), longest: DEADLINE };
     let turn = tokio::select! {
         turn = shared.turn(claim, shared.settings.patience, |_| {}) => turn,
@@ -104,15 +98,6 @@ async fn gone(facts: Option<ConnectionFacts>) {
     while facts.is_established() {
         tokio::time::sleep(LOOK).await;
     }
-}
-
-/// Does the browser say that another site's page asks?
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return false };
-    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-    let site = origin.as_ref().and_then(Uri::authority).map(http::uri::Authority::as_str);
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    site.is_none() || site != host
 }
 
 impl Plan {

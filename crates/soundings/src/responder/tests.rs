@@ -198,3 +198,24 @@ fn the_uplink_is_that_of_the_default_route() {
         assert_eq!(uplink::rate(folder.path()), rate);
     }
 }
+
+/// Another site's page uses up nothing that the browser's owner may have here beyond others.
+#[test]
+fn a_page_of_another_site_may_what_anyone_may() {
+    let shared = shared_under(leases::open_to_members(), Settings::default());
+    let who = terms::Principal::anonymous().came(IpAddr::from([127, 0, 0, 1]), false);
+    let cases: [(&[(&str, &str)], bool); 7] = [
+        (&[], true),
+        (&[("sec-fetch-site", "same-origin"), ("origin", "null")], true),
+        (&[("sec-fetch-site", "none")], true),
+        (&[("host", "here:5201"), ("origin", "https://here:5201")], true),
+        (&[("sec-fetch-site", "cross-site")], false),
+        (&[("sec-fetch-site", "same-site"), ("host", "here"), ("origin", "https://here")], false),
+        (&[("host", "here"), ("origin", "null")], false),
+    ];
+    for (fields, all) in cases {
+        let fields = fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let allowance = http::allowance(&fields, &who, &shared);
+        assert_eq!(allowance, if all { shared.guard.entitled() } else { shared.guard.anyone() }, "{fields:?}");
+    }
+}

@@ -10,7 +10,7 @@ use terms::{Verb, VerbSet};
 const LONG: Duration = Duration::from_secs(60);
 
 /// Everybody on this host may measure.
-fn open_to_members() -> Policy {
+pub(super) fn open_to_members() -> Policy {
     let rule = Rule {
         name: "members".to_owned(),
         effect: RuleEffect::Allow,

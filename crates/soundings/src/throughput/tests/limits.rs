@@ -211,7 +211,7 @@ async fn a_stream_has_to_say_its_number_in_time() {
     let (stream, peer) = listener.accept().await.unwrap();
     slow.write_all(&[0]).await.unwrap();
     let place = responder::Place::unbounded();
-    let arrival = responder::Arrival { stream: stream.into_std().unwrap(), peer, local, tls: None, place };
+    let arrival = responder::Arrival { stream: stream.into_std().unwrap(), peer, local, tls: None, place, number: 0 };
     let begun = std::time::Instant::now();
     let problem = received(arrival, &short(Direction::To, 1), Duration::from_millis(50)).await.err().unwrap();
     assert!(problem.detail.contains("in time"), "{problem:?}");
