@@ -98,13 +98,18 @@ impl<'a> Sender<'a> {
         let mut part = self.begin();
         let (mut bursts, mut rate_most) = (0, None);
         let mut next = Instant::now();
-        while part.begun.elapsed() < longest || bursts == 0 {
+        // A section that is far too slow for a window would hold the first burst until the responder ends the test.
+        let at_most = longest * 2 + target.rtt();
+        'bursts: while part.begun.elapsed() < longest || bursts == 0 {
             let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
             while left > 0 {
                 let given = left.min(self.block.len());
                 self.give(given)?;
                 left -= given;
                 self.watch(&mut part);
+                if part.begun.elapsed() > at_most {
+                    break 'bursts;
+                }
             }
             bursts += 1;
             next = (next + target.rtt()).max(Instant::now());
