@@ -112,6 +112,22 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// One that a peer wrote, made safe for a terminal, and cut.
+    #[must_use]
+    pub fn made_plain(mut self) -> Self {
+        const LINES: usize = 16;
+        let plain = |text: &mut String| *text = crate::throughput::wire::plain(text, 500);
+        self.findings.truncate(LINES);
+        for finding in &mut self.findings {
+            finding.figures.truncate(LINES);
+            plain(&mut finding.says);
+            plain(&mut finding.next);
+            finding.figures.iter_mut().for_each(plain);
+        }
+        self.congestion_control.as_mut().map(plain);
+        self
+    }
+
     /// What held the test back.
     pub fn limit(&self) -> Option<&Finding> {
         self.findings.first()

@@ -122,7 +122,7 @@ fn knock(address: SocketAddr, ports: &[u16]) -> io::Result<Knocked> {
     let (head, body) = text.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
     let status = head.split_whitespace().nth(1).unwrap_or("nothing");
     if status != "200" {
-        return Err(io::Error::other(format!("its responder answers {status}")));
+        return Err(io::Error::other(format!("its responder answers {}", wire::plain(status, 20))));
     }
     serde_json::from_str(body).map_err(io::Error::other)
 }

@@ -8,6 +8,7 @@ use net::client::{ClientBody, HttpVersion, Line, LineSettings, Lines};
 use soundings_core::load::Cpu;
 use soundings_core::load::address::{LEASE, LEASE_FIELD, PREFIX};
 use soundings_core::load::lease::{LeaseAnswer, Used};
+use soundings_core::throughput::wire::plain;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
@@ -188,7 +189,8 @@ fn read(answer: &Answer) -> Result<LeaseAnswer, Problem> {
         return Ok(lease);
     }
     let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let member = |name: &str| told.get(name).and_then(|text| text.as_str()).unwrap_or("").to_owned();
+    // What a peer wrote is made safe for a terminal, and cut.
+    let member = |name: &str| plain(told.get(name).and_then(|text| text.as_str()).unwrap_or(""), 500);
     let why = Some(member("detail")).filter(|detail| !detail.is_empty());
     Err(Problem {
         status: 503,
@@ -224,3 +226,6 @@ fn too_long(longest: Duration) -> Problem {
         next: "Ask for less time, or for the right to measure there (the verb 'measure'), and show a token.".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,7 @@ pub async fn measure(
         }
         _ => (drive.session.bytes(), elapsed),
     };
-    let said = server.as_ref().and_then(|server| server.verdict.clone());
+    let said = server.as_ref().and_then(|server| server.verdict.clone()).map(Verdict::made_plain);
     let verdict_of_server = said.is_some();
     let verdict = said.unwrap_or_else(|| judge(asked.test, &drive.gathered.evidence(elapsed, bytes, None, None)));
     drive.farewell().await;

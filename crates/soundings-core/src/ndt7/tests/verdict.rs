@@ -276,3 +276,20 @@ fn no_figures_of_a_peer_are_a_fault() {
         }
     }
 }
+
+/// What a server writes goes to a terminal: it moves no cursor there, and does not fill it.
+#[test]
+fn a_verdict_of_a_server_is_made_plain() {
+    let mut verdict = judge(Test::Download, &good(1_000_000, 10, "cubic"));
+    let hostile = "\u{1b}[2J\u{9b}31m\r\n".to_owned() + &"x".repeat(1_000);
+    let finding = &mut verdict.findings[0];
+    (finding.says, finding.next, finding.figures) = (hostile.clone(), hostile.clone(), vec![hostile.clone(); 20]);
+    verdict.congestion_control = Some(hostile);
+    verdict.findings = vec![verdict.findings[0].clone(); 20];
+    let plain = verdict.made_plain();
+    assert_eq!((plain.findings.len(), plain.findings[0].figures.len()), (16, 16));
+    let texts = plain.findings.iter().flat_map(|finding| finding.figures.iter().chain([&finding.says, &finding.next]));
+    for text in texts.chain(&plain.congestion_control) {
+        assert!(text.chars().count() <= 500 && !text.chars().any(char::is_control), "{text}");
+    }
+}
