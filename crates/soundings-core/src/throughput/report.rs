@@ -179,7 +179,7 @@ fn flow(request: &Request, to_responder: bool, sender: &End, receiver: &End) -> 
         to_responder,
         received: sum(|stream| stream.received, windows.1),
         sent: sum(|stream| stream.sent, windows.0),
-        retransmits: (!retransmits.is_empty()).then(|| retransmits.iter().sum()),
+        retransmits: (!retransmits.is_empty()).then(|| retransmits.iter().copied().fold(0, u64::saturating_add)),
         loss: (all > 0.0).then(|| again / all),
         streams,
     }

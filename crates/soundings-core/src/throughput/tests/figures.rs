@@ -98,3 +98,21 @@ fn what_is_missing_is_absent() {
     let flow = &report(&request, &end(vec![]), &end(vec![])).flows[0];
     assert_eq!((flow.received, flow.sent, flow.retransmits, flow.loss), (None, None, None, None));
 }
+
+/// The far sender's counters are its words: any numbers give a report.
+#[test]
+fn no_counters_of_a_peer_are_a_fault() {
+    let request = Request { direction: Direction::From, streams: 2, duration_seconds: Some(2.0), ..Request::default() };
+    let absurd = |number| {
+        let mut stream = even(number, true, 10, 1_000_000, 3);
+        for sample in stream.samples.iter_mut().skip(20) {
+            let all = TcpSample { retransmits: u64::MAX, data_segments_sent: Some(u64::MAX), ..TcpSample::default() };
+            *sample = Sample { bytes: u64::MAX, cpu_ns: u64::MAX, tcp: Some(all), ..*sample };
+        }
+        StreamEnd { bytes: u64::MAX, ..stream }
+    };
+    let here = end(vec![even(0, false, 10, 1_000_000, 3), even(1, false, 10, 1_000_000, 3)]);
+    let report = report(&request, &here, &end(vec![absurd(0), absurd(1)]));
+    assert_eq!(report.flows[0].retransmits, Some(u64::MAX));
+    near(report.flows[0].received.unwrap().bits_per_second, 16e6);
+}
