@@ -22,6 +22,10 @@ pub(crate) const THERE_V6: &str = "fd78:2::2";
 impl Routed {
     pub(crate) fn new() -> Self {
         let net = Self { here: Netns::new(), router: Netns::new(), there: Netns::new() };
+        for host in [&net.here, &net.router, &net.there] {
+            // Or link-local addresses are looked for on the link for a second or two, and neighbours are not found meanwhile.
+            host.run("sysctl").args(["-q", "-w", "net.ipv6.conf.default.accept_dad=0"]).succeed();
+        }
         for (host, side, number) in [(&net.here, "left", 1), (&net.there, "right", 2)] {
             let router = net.router.prefix()[3].to_owned();
             host.run("ip").args(["link", "add", "near", "type", "veth", "peer", "name", side]).succeed();

@@ -12,7 +12,7 @@ use soundings_core::load::{Plan, Way};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use terms::{Blame, Problem, Retry};
 
@@ -67,12 +67,20 @@ impl Ask {
     }
 
     async fn exchange(&self, speaker: &mut Speaker, number: u64) -> Result<Done, Failed> {
-        let request = self.request(number).map_err(|problem| Failed { broken: false, ..Failed::broken(problem) })?;
+        let given = Arc::new(AtomicU64::new(0));
+        let request = self.request(number, &given);
+        let request = request.map_err(|problem| Failed { broken: false, ..Failed::broken(problem) })?;
         let begun = Instant::now();
-        let response = speaker.send(request).await.map_err(|error| Failed {
-            broken: speaker.is_closed() || error.is_unsent(),
-            unsent: error.is_unsent(),
-            ..Failed::broken(error.problem())
+        let response = speaker.send(request).await.map_err(|error| {
+            if error.is_unsent() {
+                // The server has said that it did not look at it; the next try counts.
+                self.progress.bytes.fetch_sub(given.swap(0, Relaxed), Relaxed);
+            }
+            Failed {
+                broken: speaker.is_closed() || error.is_unsent(),
+                unsent: error.is_unsent(),
+                ..Failed::broken(error.problem())
+            }
         })?;
         let first_byte = begun.elapsed();
         let (head, body) = response.into_parts();
@@ -92,7 +100,7 @@ impl Ask {
         Err(refused(&self.uri, &Response::from_parts(head, ())))
     }
 
-    fn request(&self, number: u64) -> Result<Request<ClientBody>, Problem> {
+    fn request(&self, number: u64, given: &Arc<AtomicU64>) -> Result<Request<ClientBody>, Problem> {
         let uri = if self.pattern.contains("{n}") {
             self.pattern.replace("{n}", &number.to_string()).parse().map_err(|_| unusable(&self.pattern))?
         } else {
@@ -100,7 +108,7 @@ impl Ask {
         };
         let (method, body) = match self.plan.way {
             Way::Download => (http::Method::GET, ClientBody::empty()),
-            Way::Upload => (http::Method::PUT, self.upload()),
+            Way::Upload => (http::Method::PUT, self.upload(Arc::clone(given))),
         };
         let mut request = Request::new(body);
         *request.method_mut() = method;
@@ -109,17 +117,19 @@ impl Ask {
         Ok(request)
     }
 
-    fn upload(&self) -> ClientBody {
+    /// The body; what is given of it to the connection is counted in `given` too.
+    fn upload(&self, given: Arc<AtomicU64>) -> ClientBody {
         let size = self.plan.size_bytes;
         let progress = Arc::clone(&self.progress);
-        let pieces = stream::unfold((0, progress), move |(offset, progress)| async move {
+        let pieces = stream::unfold((0, progress, given), move |(offset, progress, given)| async move {
             let bytes = piece(offset, size - offset);
             if bytes.is_empty() {
                 return None;
             }
             let len = bytes.len() as u64;
             progress.bytes.fetch_add(len, Relaxed);
-            Some((Ok(bytes), (offset + len, progress)))
+            given.fetch_add(len, Relaxed);
+            Some((Ok(bytes), (offset + len, progress, given)))
         });
         ClientBody::stream(pieces, Some(size))
     }
