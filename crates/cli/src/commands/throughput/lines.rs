@@ -29,9 +29,10 @@ impl Live {
                 self.end();
                 say(&format!("portolan: {}", waiting(wait)));
             }
-            News::SentAway(problem) if !self.quiet => {
+            // The wait that was too short is one of several that we ask for, and not the user's.
+            News::SentAway(_) if !self.quiet => {
                 self.end();
-                say(&format!("portolan: sent away, and asking again soon: {}", problem.detail));
+                say("portolan: others have the turn there; asking again soon");
             }
             News::Progress { here, there } if self.terminal => {
                 let there = there.unwrap_or_default();
