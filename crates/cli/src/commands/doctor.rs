@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Look from another host too, where a responder of Portolan runs, with :PORT if it is not 5201
     #[arg(long, value_name = "HOST[:PORT]")]
     with: Option<String>,
-    /// Ports of this host that the other one tries, up to eight
+    /// Ports of this host that the other one tries, up to eight, with commas between them
     #[arg(long, value_name = "PORTS", value_delimiter = ',', default_values_t = [5201, 8443], requires = "with",
           value_parser = clap::value_parser!(u16).range(1..))]
     ports: Vec<u16>,
