@@ -101,7 +101,7 @@ fn json_has_the_keys_of_iperf3() {
         "-t 1 -O 1 -b 10M",
         "-n 1M -M 1400 -T title --extra-data extra",
         "-n 1M --get-server-output",
-        "-u -b 20M -n 100K",
+        "-u -b 2M -t 1",
         "-u -b 20M -n 100K -R",
         "-u -b 20M -n 200K --bidir -P 2",
     ];
@@ -126,8 +126,10 @@ fn json_has_the_keys_of_iperf3() {
 }
 
 fn difference(mode: &str, role: &str, theirs: &BTreeSet<String>, ours: &BTreeSet<String>) -> Option<String> {
-    let lacks: Vec<_> = theirs.difference(ours).collect();
-    let more: Vec<_> = ours.difference(theirs).collect();
+    // A test shorter than an interval has one, or none, by chance.
+    let counts = |key: &&String| mode.contains("-t ") || !key.starts_with("intervals[]");
+    let lacks: Vec<_> = theirs.difference(ours).filter(counts).collect();
+    let more: Vec<_> = ours.difference(theirs).filter(counts).collect();
     let differ = !lacks.is_empty() || !more.is_empty();
     differ.then(|| format!("{role} {mode}: lacks {lacks:?}, has beside {more:?}"))
 }

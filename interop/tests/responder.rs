@@ -1,6 +1,6 @@
 //! The measurement port as others find it: what anyone may, what a rule gives, turns, and the orderly end.
 
-use interop::iperf3::foreign_client;
+use interop::iperf3::{foreign_client, our_client};
 use interop::port::Setup;
 use interop::responder::Responder;
 use interop::{Port, Run, needs};
@@ -96,6 +96,26 @@ fn a_port_with_the_section_is_a_responder_too() {
     let record = port.client().args(["audit", "--config", "portolan.toml", "--data-dir"]).arg(port.data()).succeed();
     let found = record.text().lines().any(|line| line.contains("measure") && line.contains("127.0.0.2"));
     assert!(found, "{record}");
+}
+
+/// Whoever waits hears how long, though iperf3 has no word for it.
+#[test]
+fn our_client_hears_how_long_it_waits() {
+    if !needs(NEEDS) {
+        return;
+    }
+    let responder = Responder::start("", "");
+    let port = responder.port();
+    let runs = std::thread::spawn(move || foreign_client(port, "-t 5 -b 1M").succeed());
+    let began = Instant::now();
+    let busy = || Run::new("curl").args(["-sS", &format!("http://127.0.0.1:{port}/speed/turn")]).succeed().text();
+    while !busy().contains("\"running\":1") {
+        assert!(began.elapsed() < Duration::from_secs(10), "the first test does not begin");
+    }
+    let waited = our_client(port, "-n 100K").succeed();
+    let told = &waited.stderr;
+    assert!(told.contains("A test runs there, for ") && told.contains("nobody else waits"), "{waited}");
+    runs.join().unwrap();
 }
 
 /// A port without the section has no measurement port, and nothing at its places.

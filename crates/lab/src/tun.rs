@@ -1,6 +1,6 @@
 //! A TUN device: one end of a link, as the namespace sees it. What its kernel sends comes out of a file, packet by packet,
 //! and what is written to the file arrives there. Segmentation is left to the far side: a read gives up to 64 KiB of a TCP
-//! stream with one header, and a note ([`virtio`]) that says how to cut it.
+//! stream with one header, and a note (the header of virtio) that says how to cut it.
 //!
 //! The device lives as long as the file is open: it ends with the process that holds it.
 

@@ -2,7 +2,7 @@
 //! would ask of it: Model-Based Metrics (RFC 8337), which came from NPAD's pathdiag.
 //!
 //! [`Target`] is the arithmetic: how many packets are under way, and how many must pass between two losses. [`Sequential`]
-//! says whether enough packets were seen to tell. [`judge`] sets each requirement beside what was measured.
+//! says whether enough packets were seen to tell. [`judge()`] sets each requirement beside what was measured.
 
 mod judge;
 mod section;

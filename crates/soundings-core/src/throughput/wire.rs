@@ -419,8 +419,8 @@ pub enum WireError {
     Malformed(String),
 }
 
-/// The bytes of a message, its length before it. A message that is too long is an error of ours, and cut at its cause:
-/// see [`series_parts`].
+/// The bytes of a message, its length before it. A message that is too long is an error of ours:
+/// long reports go in parts ([`results`]).
 pub fn encode(message: &Message) -> Result<Vec<u8>, WireError> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, message).map_err(|error| WireError::Malformed(error.to_string()))?;

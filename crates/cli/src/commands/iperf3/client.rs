@@ -2,7 +2,7 @@
 
 use super::super::{misused, print, say, tell};
 use super::Arguments;
-use soundings::iperf3::{Ask, News, run as test};
+use soundings::iperf3::{Ahead, Ask, News, ahead, run as test};
 use soundings_core::iperf3::report;
 use soundings_core::iperf3::text::{Format, Text};
 use soundings_core::iperf3::wire::Parameters;
@@ -77,7 +77,7 @@ async fn one(
     let port = arguments.port;
     let ended = test(ask, interrupt, |news| match news {
         News::Waiting => {
-            say("The server has not answered yet: another test runs there, and this one waits for its turn.")
+            tokio::spawn(async move { say(&waiting(ahead(address).await)) });
         }
         _ if json => {}
         News::Connected => print(&format!("Connecting to host {host}, port {port}\n")),
@@ -100,6 +100,20 @@ async fn one(
         }
         None => true,
     }
+}
+
+/// What a client is told that waits.
+fn waiting(ahead: Option<Ahead>) -> String {
+    let Some(Ahead { running, waiting, at_most_seconds }) = ahead else {
+        return "The server has not answered yet: another test runs there, and this one waits for its turn.".to_owned();
+    };
+    let others = match waiting.saturating_sub(1) {
+        0 => "nobody else waits".to_owned(),
+        1 => "one other waits".to_owned(),
+        more => format!("{more} others wait"),
+    };
+    let tests = if running == 1 { "A test runs".to_owned() } else { format!("{running} tests run") };
+    format!("{tests} there, for {at_most_seconds:.0} s more at most, and this one waits for its turn; {others}.")
 }
 
 pub(super) fn lines(lines: &[String]) {
