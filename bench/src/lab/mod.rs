@@ -209,6 +209,13 @@ fn losses(report: &mut String, options: &Options) -> Result<(), String> {
         eprintln!("bench: loss of {percent} %");
         let lab = up(&format!("loss = \"{percent} %\"\ndelay = \"1 ms\""), "")?;
         let arrived = probe::send(&lab, count, Duration::ZERO, Duration::from_millis(1))?;
+        let status = lab.status().map_err(|problem| problem.to_line())?;
+        let missed: u64 = status.links.iter().filter_map(|link| link.forward.missed_packets).sum();
+        if missed > 0 {
+            return Err(format!(
+                "{missed} datagrams were lost before the link, which says nothing of it; the machine is too busy"
+            ));
+        }
         let lost = f64::from(count - arrived.count);
         let mean = f64::from(count) * percent / 100.0;
         // The normal approximation of the binomial distribution, with half of one for whole numbers.

@@ -3,9 +3,16 @@
 use ::lab::Running;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SERVER: &str = "10.0.0.2:9000";
+
+/// So many datagrams leave at once, and then none until their time is over: the queue of a device before its link holds
+/// some hundreds, and what it loses is not the link's doing.
+const TRAIN: u32 = 64;
+
+/// Datagrams a second, where no pause is asked for.
+const RATE: f64 = 100_000.0;
 
 /// How long nothing must arrive for all to have arrived, beyond the delay.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -26,12 +33,16 @@ pub(super) fn send(lab: &Running, count: u32, pause: Duration, delay: Duration) 
         on(lab, "a", || {
             let sender = UdpSocket::bind("10.0.0.1:0").map_err(|error| error.to_string())?;
             let mut datagram = [0; 200];
-            for _ in 0..count {
+            let begun = Instant::now();
+            for number in 0..count {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 datagram[..16].copy_from_slice(&now.as_nanos().to_be_bytes());
                 sender.send_to(&datagram, SERVER).map_err(|error| error.to_string())?;
                 if !pause.is_zero() {
                     std::thread::sleep(pause);
+                } else if number % TRAIN == 0 {
+                    let due = Duration::from_secs_f64(f64::from(number) / RATE);
+                    std::thread::sleep(due.saturating_sub(begun.elapsed()));
                 }
             }
             Ok::<(), String>(())
